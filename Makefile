@@ -1,0 +1,84 @@
+# `make help` lists what there is. Needs git, make and Python 3.11 or newer with venv; all else goes into .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first Python that is new enough; `make setup PYTHON=/path/to/python` takes another.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+LIBRARIES := .venv/.libraries
+READY := .venv/.ready
+
+.PHONY: help setup demo test check bench schemas lock clean \
+	check-format check-lint check-types check-imports check-bans check-text check-schemas check-docs
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## libraries, checked by hash, and the command .venv/bin/guanxi
+
+$(LIBRARIES): requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version): about a minute"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(LIBRARIES) pyproject.toml
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "Ready: $(BIN)/guanxi"
+
+demo: setup ## a small bank from records to tier changes; DATA=folder takes the public bank data there instead
+	@$(BIN)/guanxi demo $(if $(DATA),--data "$(DATA)")
+
+test: setup ## all tests, on all cores
+	@echo "== tests"; $(BIN)/python -m pytest -q -n auto $(ARGS)
+
+# From quick to slow; each must pass.
+check: check-format check-lint check-types check-imports check-bans check-text check-schemas test check-docs ## everything; with -k it goes on after a failure
+	@echo "All checks passed."
+
+check-format: setup
+	@echo "== format"; $(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . | tail -20; exit 1; }
+
+check-lint: setup
+	@echo "== lint"; $(BIN)/ruff check --quiet .
+
+check-types: setup
+	@echo "== types"; $(BIN)/mypy
+
+check-imports: setup
+	@echo "== imports"; said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+
+check-bans: setup
+	@echo "== bans"; $(BIN)/python -m tools.checks.bans
+
+check-text: setup
+	@echo "== text"; $(BIN)/python -m tools.checks.text
+
+check-schemas: setup
+	@echo "== schemas"; $(BIN)/python -m guanxi.schemas --check
+
+check-docs: setup
+	@echo "== docs"; $(BIN)/python -m tools.checks.docs
+
+schemas: setup ## write the generated files anew
+	@$(BIN)/python -m guanxi.schemas
+
+bench: setup ## measure; ARGS go to the benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## requirements.lock anew from pyproject.toml
+	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools
+	@CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		--extra dev --output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv and caches; logs and data stay
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

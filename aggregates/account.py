@@ -1,0 +1,335 @@
+"""One account: its balance and the exact sums of its end-of-day balances by month (DOMAIN §3).
+
+What is kept: the balance after everything taken; for days not yet in a closed month the net movement of each day
+(`days`, flat: day, delta, day, delta … ascending); for closed months one sum each, as many as can still be restated
+or named (`sums`, the last of them for month `rolled`). That is enough for money of any value date.
+
+A valued account keeps its days for all those months, since a late purchase is absorbed by a later valuation: per day
+the money, the effect of the valuation that stands, and the day's valuations. Holdings are valued from their opening,
+deposits and margin from their first valuation (see ``keep_days``).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from aggregates.dates import Day, Month, days_in, first_day, last_day, month_of
+
+VALUED_CATEGORIES = frozenset({"wealth_product", "fund", "certificate_bond", "treasury_bond", "gold"})
+_MARK = 3  # a valuation takes three places in `marks`: value, ordinal, reference
+
+
+class Valued(msgspec.Struct, array_like=True, gc=False):
+    """Days of a valued account, ascending, in parallel lists.
+
+    money: net movement of the day; effect: what its standing valuation added to that; marks: the day's valuations in
+    log order, flat (value, ordinal, reference); taken: how many valuations were ever taken, the next ordinal.
+    """
+
+    day: list[int]
+    money: list[int]
+    effect: list[int]
+    marks: list[list[int | str]]
+    taken: int = 0
+
+
+class Account(msgspec.Struct, array_like=True, gc=False):
+    """State of one account; see the module. All amounts in minor units."""
+
+    category: str
+    opened: Day
+    closed: Day
+    balance: int
+    rolled: Month
+    days: list[int]
+    sums: list[int]
+    valued: Valued | None
+
+
+def opened(category: str, on: Day, last_closed: Month) -> Account:
+    """A new account; last_closed: L, 0 while no month is closed."""
+    valued = Valued([], [], [], []) if category in VALUED_CATEGORIES else None
+    return Account(category, on, 0, 0, last_closed, [], [], valued)
+
+
+# ---------------------------------------------------------------------------------------------- movements
+
+
+def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
+    """Money of `delta` counts from `day` on. The account must be rolled to the last closed month.
+
+    first_month: F, 0 while unknown; earlier value dates count as its first day (DOMAIN §3).
+    """
+    valued = account.valued
+    if valued is None:
+        days = account.days
+        if days and day >= days[-2]:  # the common case: a movement of today
+            account.balance += delta
+            if day == days[-2]:
+                days[-1] += delta
+            else:
+                days.append(day)
+                days.append(delta)
+            return
+        _move(account, day, delta, first_month)
+        return
+    day = _counted(day, first_month)
+    at = _place(valued, day)
+    valued.money[at] += delta
+    after = _next_mark(valued, at)
+    if after is None:
+        _move(account, day, delta, first_month)
+    elif after == at:
+        valued.effect[at] -= delta
+    else:
+        valued.effect[after] -= delta
+        _move(account, day, delta, first_month)
+        _move(account, valued.day[after], -delta, first_month)
+
+
+def value(account: Account, day: Day, market_value: int, reference: str, first_month: Month) -> None:
+    """A valuation: the balance at the end of `day` is `market_value`. Only for a valued account."""
+    valued = _valued(account)
+    at = _place(valued, _counted(day, first_month))
+    valued.taken += 1
+    valued.marks[at] += [market_value, valued.taken, reference]
+    _stand(account, at, market_value - _balance_at(account, at), first_month)
+
+
+def unvalue(account: Account, day: Day, reference: str, first_month: Month) -> None:
+    """Undo a valuation: the fold without it."""
+    valued = _valued(account)
+    at = _place(valued, _counted(day, first_month))
+    marks = valued.marks[at]
+    place = marks.index(reference) - (_MARK - 1)
+    del marks[place : place + _MARK]
+    stands = marks[-_MARK] if marks else None
+    change = -valued.effect[at] if stands is None else int(stands) - _balance_at(account, at)
+    _stand(account, at, change, first_month)
+
+
+def _stand(account: Account, at: int, change: int, first_month: Month) -> None:
+    """The valuation that stands on a day changed its end-of-day balance; the next valuation takes that back."""
+    valued = _valued(account)
+    valued.effect[at] += change
+    _move(account, valued.day[at], change, first_month)
+    after = _next_mark(valued, at + 1)
+    if after is not None:
+        valued.effect[after] -= change
+        _move(account, valued.day[after], -change, first_month)
+
+
+def _valued(account: Account) -> Valued:
+    if account.valued is None:
+        raise ValueError("the account does not keep its days: call keep_days first")
+    return account.valued
+
+
+def _counted(day: Day, first_month: Month) -> Day:
+    return max(day, first_day(first_month)) if first_month else day
+
+
+def _place(valued: Valued, day: Day) -> int:
+    at = bisect_left(valued.day, day)
+    if at == len(valued.day) or valued.day[at] != day:
+        valued.day.insert(at, day)
+        valued.money.insert(at, 0)
+        valued.effect.insert(at, 0)
+        valued.marks.insert(at, [])
+    return at
+
+
+def _next_mark(valued: Valued, start: int) -> int | None:
+    return next((at for at in range(start, len(valued.day)) if valued.marks[at]), None)
+
+
+def _balance_at(account: Account, at: int) -> int:
+    valued = _valued(account)
+    return account.balance - sum(valued.money[at + 1 :]) - sum(valued.effect[at + 1 :])
+
+
+def _move(account: Account, day: Day, delta: int, first_month: Month) -> None:
+    """The balance changes by `delta` from `day` on, by money or by the effect of a valuation."""
+    account.balance += delta
+    rolled = account.rolled
+    if rolled and day <= last_day(rolled):
+        _restate(account, _counted(day, first_month), delta)
+    elif account.valued is None:
+        days = account.days
+        at = len(days) - 2
+        while at >= 0 and days[at] > day:
+            at -= 2
+        if at >= 0 and days[at] == day:
+            days[at + 1] += delta
+        else:
+            days[at + 2 : at + 2] = (day, delta)
+
+
+def _restate(account: Account, day: Day, delta: int) -> None:
+    """A movement in a closed month changes the sum of that month and of every later closed one."""
+    month, rolled, sums = month_of(day), account.rolled, account.sums
+    missing = rolled - month + 1 - len(sums)
+    if missing > 0:
+        sums[0:0] = [0] * missing
+    oldest = rolled - len(sums) + 1
+    for each in range(month, rolled + 1):
+        weight = last_day(each) - day + 1 if each == month else days_in(each)
+        sums[each - oldest] += delta * weight
+
+
+# ---------------------------------------------------------------------------------------------- closed months
+
+
+def roll(account: Account, last_closed: Month, first_month: Month, retained: int) -> None:
+    """Bring the account to the last closed month: add the sums of months closed since, drop what is too old."""
+    rolled = account.rolled
+    if rolled >= last_closed:
+        return
+    oldest = max(first_month, last_closed - retained + 1)
+    sums = account.sums
+    start = max(rolled + 1, oldest)
+    if start > rolled + 1 and rolled:
+        sums.clear()
+    sums += _open_sums(account, start, last_closed)
+    account.rolled = last_closed
+    if len(sums) > last_closed - oldest + 1:
+        del sums[: len(sums) - (last_closed - oldest + 1)]
+    if account.valued is None:
+        days, end = account.days, last_day(last_closed)
+        gone = 0
+        while gone < len(days) and days[gone] <= end:
+            gone += 2
+        del days[:gone]
+    else:
+        _forget(account.valued, first_day(oldest))
+
+
+def _forget(valued: Valued, before: Day) -> None:
+    """Drop the days before the oldest month that can still be restated: no record can reach them."""
+    gone = bisect_left(valued.day, before)
+    if gone:
+        del valued.day[:gone], valued.money[:gone], valued.effect[:gone], valued.marks[:gone]
+
+
+def _changes_back(account: Account) -> Iterator[tuple[Day, int]]:
+    """Changes of the balance in months not rolled, the latest day first (for a valued account older ones follow)."""
+    valued = account.valued
+    if valued is None:
+        days = account.days
+        for at in range(len(days) - 2, -1, -2):
+            yield days[at], days[at + 1]
+    else:
+        for at in range(len(valued.day) - 1, -1, -1):
+            yield valued.day[at], valued.money[at] + valued.effect[at]
+
+
+def _open_sums(account: Account, start: Month, end: Month) -> list[int]:
+    """Sums of end-of-day balances of months after the rolled one, by walking back from the balance."""
+    level = account.balance
+    changes = _changes_back(account)
+    day, delta = next(changes, (0, 0))
+    sums = []
+    for month in range(end, start - 1, -1):
+        first, top = first_day(month), last_day(month)
+        while day > top:
+            level -= delta
+            day, delta = next(changes, (0, 0))
+        total = 0
+        while day >= first:
+            total += level * (top - day + 1)
+            top = day - 1
+            level -= delta
+            day, delta = next(changes, (0, 0))
+        sums.append(total + level * (top - first + 1))
+    sums.reverse()
+    return sums
+
+
+def month_sum(account: Account, month: Month) -> int:
+    """Sum of the end-of-day balances of a whole month, minor units, everything taken so far counted (DOMAIN §3).
+
+    The balance stays put after the last known value date. Months older than what is kept give 0.
+    """
+    if month <= account.rolled:
+        at = month - account.rolled + len(account.sums) - 1
+        return account.sums[at] if at >= 0 else 0
+    days = account.days
+    if account.valued is None and not days:
+        return account.balance * days_in(month)
+    return _open_sums(account, month, month)[0]
+
+
+def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None:
+    """End-of-day balance of a day, minor units; None where the account no longer keeps that day.
+
+    A day before the first month F counts as F's first day (DOMAIN §3).
+    """
+    day = _counted(day, first_month)
+    valued = account.valued
+    if account.rolled and (valued is None or not valued.day or day < valued.day[0]) and day <= last_day(account.rolled):
+        return None
+    balance = account.balance
+    for changed, delta in _changes_back(account):
+        if changed <= day:
+            break
+        balance -= delta
+    return balance
+
+
+def sum_through(account: Account, day: Day) -> int:
+    """Σ of end-of-day balances from the 1st of the month of `day` to `day`; the month must not be closed."""
+    month = month_of(day)
+    first, level, top, total = first_day(month), account.balance, day, 0
+    for changed, delta in _changes_back(account):
+        if changed < first:
+            break
+        if changed <= day:
+            total += level * (top - changed + 1)
+            top = changed - 1
+        level -= delta
+    return total + level * (top - first + 1)
+
+
+# ---------------------------------------------------------------------------------------------- keeping days
+
+
+def keep_days(account: Account, days: Sequence[int], first_month: Month, retained: int) -> None:
+    """Turn an account into a valued one. days: all its movements, flat: day, delta, …; rolled ones included."""
+    if account.valued is not None:
+        return
+    valued = Valued([], [], [], [])
+    for at in range(0, len(days), 2):
+        valued.money[_place(valued, _counted(days[at], first_month))] += days[at + 1]
+    if account.rolled:
+        _forget(valued, first_day(max(first_month, account.rolled - retained + 1)))
+    account.valued = valued
+    account.days = []
+
+
+def holds_all_days(account: Account) -> bool:
+    """Whether `days` still holds every movement, so that ``keep_days`` can take them from the account itself."""
+    return not account.rolled or account.opened > last_day(account.rolled)
+
+
+def begin_first_month(account: Account, first_month: Month) -> None:
+    """F became known: what a valued account has before it counts as F's first day, valuations in log order."""
+    valued = account.valued
+    start = first_day(first_month)
+    if valued is None or not valued.day or valued.day[0] >= start:
+        return
+    at = _place(valued, start)
+    before = _balance_at(account, at)
+    money = sum(valued.money[: at + 1])
+    found = [mark for marks in valued.marks[: at + 1] for mark in _triples(marks)]
+    found.sort(key=lambda mark: mark[1])
+    balance = int(found[-1][0]) if found else money
+    del valued.day[:at], valued.money[:at], valued.effect[:at], valued.marks[:at]
+    valued.money[0] = money
+    valued.marks[0] = [part for mark in found for part in mark]
+    valued.effect[0] = before - money
+    _stand(account, 0, balance - before, first_month)
+
+
+def _triples(marks: list[int | str]) -> list[tuple[int | str, ...]]:
+    return [tuple(marks[at : at + _MARK]) for at in range(0, len(marks), _MARK)]

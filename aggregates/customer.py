@@ -1,0 +1,165 @@
+"""One customer: accounts, and the story of its tier where there is one (DOMAIN §3, §4).
+
+Most customers are ordinary and have no story: they cost an object and their accounts. What decisions say is applied
+here (`evolve` of customer lines); what to decide is in ``aggregates.records`` and ``aggregates.closing``.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from aggregates.account import Account, month_sum, roll
+from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
+from aggregates.tiers import ORDINARY, TimelineEntry
+from events.decisions import (
+    Cause,
+    MonthRestated,
+    SpecialAction,
+    Standing,
+    Tier,
+    TierChanged,
+    TierMoved,
+    TierRerun,
+)
+
+
+class Story(msgspec.Struct, array_like=True, gc=False):
+    """What is remembered of a customer besides its accounts.
+
+    timeline: every tier since the oldest month that can still be restated, with the day it was decided on, and the one
+    before; actions: grants and revocations as taken; late: late records on AUM in closed months since the last close,
+    from `late_from` on; brought: sums of months before the log's first; reversed_ids: references of what was reversed;
+    since: effective date of the present state and level, 0 if it was always so.
+    """
+
+    tier: Tier
+    timeline: list[TimelineEntry]
+    actions: list[SpecialAction]
+    late: list[Cause]
+    brought: dict[Month, int]
+    reversed_ids: list[str]
+    late_from: Month = 0
+    sequence: int = 0
+    since: Day = 0
+    policy_version: str = ""
+    is_brought: bool = False
+    asked_special: bool = False
+
+
+class Customer(msgspec.Struct, array_like=True, gc=False):
+    """State of one customer."""
+
+    id: str
+    accounts: dict[str, Account]
+    story: Story | None = None
+
+    @property
+    def tier(self) -> Tier:
+        """The newest decision."""
+        return ORDINARY if self.story is None else self.story.tier
+
+    @property
+    def spot_minor(self) -> int:
+        """Spot AUM: the balances of all accounts after everything taken so far, minor units (DOMAIN §3)."""
+        return sum(account.balance for account in self.accounts.values())
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether a record of the transactions topic was taken."""
+        return bool(self.accounts) or (self.story is not None and self.story.is_brought)
+
+
+def new_story() -> Story:
+    """The story of a customer nothing is remembered of."""
+    return Story(ORDINARY, [], [], [], {}, [])
+
+
+def story_of(customer: Customer) -> Story:
+    """The customer's story, begun if there was none."""
+    if customer.story is None:
+        customer.story = new_story()
+    return customer.story
+
+
+def aum_sum(customer: Customer, month: Month) -> int:
+    """Sum of a month's end-of-day AUM, minor units: the accounts of the customer added up (DOMAIN §3)."""
+    return sum(month_sum(account, month) for account in customer.accounts.values())
+
+
+def roll_accounts(customer: Customer, last_closed: Month, first_month: Month, retained: int) -> None:
+    """Bring every account to the last closed month."""
+    for account in customer.accounts.values():
+        roll(account, last_closed, first_month, retained)
+
+
+def standing(tier: Tier) -> Standing:
+    """A tier as decisions show it."""
+    return Standing(tier.state, tier.level, iso(tier.until) if tier.until else None)
+
+
+def tier_before(story: Story, month: Month) -> Tier:
+    """The tier as a month began: the last one decided before its first day."""
+    start = first_day(month)
+    return next((tier for day, tier in reversed(story.timeline) if day < start), ORDINARY)
+
+
+def set_tier(story: Story, day: Day, tier: Tier, version: str, window: Day) -> None:
+    """A decision changed the tier on the close of a day (or on it as open day). window: first day still restatable."""
+    story.tier = tier
+    story.policy_version = version
+    story.timeline.append((day, tier))
+    _forget(story, window)
+
+
+def _forget(story: Story, window: Day) -> None:
+    """Drop timeline and actions that no restatement can reach: all before the window but the last tier."""
+    kept = next((at for at in range(len(story.timeline) - 1, -1, -1) if story.timeline[at][0] < window), 0)
+    del story.timeline[:kept]
+    if story.actions and story.actions[0].open_day < window:
+        story.actions = [action for action in story.actions if action.open_day >= window]
+
+
+def changed(customer: Customer, line: TierChanged, window: Day) -> None:
+    """Evolve: a tier change."""
+    story = story_of(customer)
+    story.sequence = line.sequence
+    if (line.before.state, line.before.level) != (line.after.state, line.after.level):
+        story.since = day_of(line.effective_date)
+    if line.kind != "restated":
+        set_tier(story, day_of(line.decided_at), line.tier, line.policy_version, window)
+
+
+def moved(customer: Customer, line: TierMoved, window: Day) -> None:
+    """Evolve: a counter moved."""
+    set_tier(story_of(customer), day_of(line.decided_at), line.tier, line.policy_version, window)
+
+
+def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
+    """Evolve: the machine was run again; its timeline replaces the old one from the first restated month on."""
+    story = story_of(customer)
+    start = first_day(month_from(line.from_month))
+    story.timeline = [entry for entry in story.timeline if entry[0] < start]
+    story.timeline.extend(line.timeline)
+    story.tier = line.tier
+    story.policy_version = line.policy_version
+    story.late.clear()
+    story.late_from = 0
+    _forget(story, window)
+
+
+def restated(customer: Customer, line: MonthRestated) -> None:
+    """Evolve: a late record changed closed months; the machine is due to be run again."""
+    story = story_of(customer)
+    month = month_from(line.from_month)
+    story.late.append(line.cause)
+    story.late_from = min(story.late_from, month) if story.late_from else month
+
+
+def months_known(customer: Customer, months: Iterable[Month], first_month: Month) -> dict[Month, int]:
+    """Sums of those of the months that are known: from the log's first month on, or brought forward."""
+    brought = customer.story.brought if customer.story else {}
+    return {
+        month: aum_sum(customer, month) if month >= first_month else brought[month]
+        for month in months
+        if month >= first_month or month in brought
+    }

@@ -1,0 +1,477 @@
+"""One shard of the bank: its customers, its calendar, and how both evolve line by line (DOMAIN §2).
+
+A shard is one writer's share of the customers. It changes by `evolve` alone: records as taken and decisions as made. What
+may refuse or decide is in ``aggregates.records``; what happens as a day closes is in ``aggregates.closing``.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from aggregates import account as accounts
+from aggregates.account import Account
+from aggregates.customer import Customer, changed, moved, rerun, restated, story_of
+from aggregates.dates import Day, Month, day_of, first_day, last_day, month_of
+from aggregates.packing import unpack
+from aggregates.policy import Policies, Policy
+from aggregates.tiers import last_closed_month
+from events.calendar import BusinessDayClosed
+from events.codec import DAYS
+from events.customers import SpecialVipGranted, SpecialVipRevoked
+from events.decisions import (
+    AccountDaysKept,
+    Cause,
+    DayClosed,
+    DayClosing,
+    Decision,
+    IntegrityAlerted,
+    MonthRestated,
+    PolicyActivated,
+    PostingReversed,
+    RecordRefused,
+    SpecialRecorded,
+    Tier,
+    TierChanged,
+    TierMoved,
+    TierRerun,
+    TotalsCounted,
+)
+from events.fields import Record
+from events.transactions import (
+    CREDITS,
+    DEBITS,
+    AccountClosed,
+    AccountOpened,
+    BalanceStated,
+    CustomerBroughtForward,
+    MoneyRecord,
+    ProductMatured,
+    ProductPurchased,
+    ProductRedeemed,
+    Reversal,
+    ValuationUpdated,
+)
+
+EARLIEST: Month = 12
+"""January of year 1: the month asked for while no day is closed."""
+
+TOTALS_KEPT_DAYS = 400
+"""Control totals of a booking day are kept this long behind its source's latest close."""
+
+
+class Calendar(msgspec.Struct):
+    """Closes taken and how far the days are closed (DOMAIN §2, Closing).
+
+    highest: a source's latest closed date; closes: source -> date -> the record's content; first_closed: the first value
+    of closed_through; closed_through: last day whose close is complete; 0: none.
+    """
+
+    first_source: str = ""
+    highest: dict[str, Day] = {}
+    closes: dict[str, dict[str, str]] = {}
+    first_closed: Day = 0
+    closed_through: Day = 0
+
+
+class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An end-of-day balance that should be, waiting for its day to close: as stated, or 0 where an account was closed."""
+
+    kind: Literal["balance_differs", "balance_left_at_closing"]
+    customer_id: str
+    account_id: str
+    balance_minor: int
+    cause: Cause
+
+
+class StatedTotals(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Control totals of a close, waiting for the day to be closed by every required source."""
+
+    source: str
+    count: int
+    signed_sum: int
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A grant (with level) or revocation taken before the first close, to be judged with it."""
+
+    customer_id: str
+    level: str | None
+    value_date: Day
+    cause: Cause
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer brought forward before the first close, its month to be checked with it."""
+
+    customer_id: str
+    value_date: Day
+    cause: Cause
+
+
+class Customers:
+    """Customers by id in order of arrival, each an object or, when cold, its packed bytes."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Customer | bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def get(self, customer_id: str) -> Customer | None:
+        """The customer, unpacked if it was cold; None if there is none."""
+        found = self.all.get(customer_id)
+        if found.__class__ is bytes:
+            found = self.all[customer_id] = unpack(found)
+        return found  # type: ignore[return-value]
+
+    def ensure(self, customer_id: str) -> Customer:
+        """The customer, begun if there is none."""
+        found = self.get(customer_id)
+        if found is None:
+            found = self.all[customer_id] = Customer(customer_id, {})
+        return found
+
+    def __iter__(self) -> Iterator[Customer]:
+        """Every customer in order of arrival; cold ones are unpacked for the look and stay cold."""
+        for found in self.all.values():
+            yield unpack(found) if isinstance(found, bytes) else found
+
+
+
+class Shard:
+    """State of one shard; see the module."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self.customers = Customers()
+        self.calendar = Calendar()
+        self.totals: dict[str, dict[str, list[int]]] = {}
+        self.statements: dict[Day, list[Statement]] = {}
+        self.stated_totals: dict[Day, list[StatedTotals]] = {}
+        self.asked: list[Asked] = []
+        self.brought: list[Waiting] = []
+        self.late: dict[str, None] = {}
+        self.specials: dict[Day, dict[str, None]] = {}
+        self.closing_cursor: int | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Recompute what follows from calendar and policies."""
+        calendar = self.calendar
+        self.first_month: Month = month_of(calendar.first_closed) if calendar.first_closed else 0
+        self.closed_through: Day = calendar.closed_through
+        closed = last_closed_month(self.closed_through) if self.closed_through else 0
+        self.last_closed: Month = closed if closed >= self.first_month else 0
+        self.last_closed_end: Day = last_day(self.last_closed) if self.last_closed else 0
+        if len(self.policies):
+            self.currency = self.policies.latest.currency
+            self.retained = self.policies.retained_months
+            self.policy = self.policies.at(month_of(self.open_day) if self.closed_through else self.first_month or EARLIEST)
+            oldest = self.last_closed - self.policy.restatement_months + 1
+            self.window: Day = first_day(max(oldest, self.first_month)) if self.last_closed else 0
+
+    @property
+    def open_day(self) -> Day:
+        """The day after the last closed one; while the first close is being decided, its day; 0 before."""
+        if self.closed_through:
+            return self.closed_through + 1
+        return self.due
+
+    @property
+    def due(self) -> Day:
+        """The lowest of the required sources' highest closed dates; 0 until each has closed once."""
+        highest = self.calendar.highest
+        return min((highest.get(source, 0) for source in self.required), default=0)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The sources whose closes close a day (DOMAIN §2)."""
+        first = self.calendar.first_source
+        return self.policy.sources or ((first,) if first else ())
+
+    @property
+    def closing(self) -> Day:
+        """The day that has to be closed next, or 0."""
+        due = self.due
+        if not due:
+            return 0
+        if not self.closed_through:
+            return due
+        return self.closed_through + 1 if due > self.closed_through else 0
+
+    # ------------------------------------------------------------------------------------------ small steps
+
+    def post(self, account: Account, day: Day, delta: int) -> None:
+        """Money on an account, which is first brought to the last closed month."""
+        if account.rolled != self.last_closed:
+            accounts.roll(account, self.last_closed, self.first_month, self.retained)
+        accounts.post(account, day, delta, self.first_month)
+
+    def count(self, source: str, booked_on: str, net: int) -> None:
+        """A record with effect on an AUM balance, for the control totals of its booking day (DOMAIN §2)."""
+        of_source = self.totals.get(source)
+        if of_source is None:
+            of_source = self.totals[source] = {}
+        entry = of_source.get(booked_on)
+        if entry is None:
+            of_source[booked_on] = [1, net]
+        else:
+            entry[0] += 1
+            entry[1] += net
+
+    def index_special(self, customer_id: str, tier: Tier) -> None:
+        """Remember the day on which a special ends."""
+        if tier.state == "special":
+            self.specials.setdefault(tier.until, {})[customer_id] = None
+
+    def roll(self, customer: Customer) -> None:
+        """Bring all accounts of a customer to the last closed month."""
+        for account in customer.accounts.values():
+            accounts.roll(account, self.last_closed, self.first_month, self.retained)
+
+    # ------------------------------------------------------------------------------------------ evolve
+
+    def evolve(self, line: Record | Decision) -> None:
+        """Apply one line of the log. Never refuses: what happened, happened."""
+        _EVOLVE[type(line)](self, line)
+
+
+def legs_of(record: MoneyRecord) -> tuple[tuple[str, int], ...]:
+    """The movements of a money record: (account, signed amount in minor units) (CONTRACT §1)."""
+    amount = record.amount
+    if isinstance(record, CREDITS):
+        return ((record.account_id, amount),)
+    if isinstance(record, DEBITS):
+        return ((record.account_id, -amount),)
+    if isinstance(record, ProductPurchased):
+        first = (record.account_id, amount)
+        return (first,) if record.funded_from is UNSET else (first, (record.funded_from, -amount))
+    if isinstance(record, ProductRedeemed | ProductMatured):
+        first = (record.account_id, -(amount if record.book is UNSET else record.book))
+        return (first,) if record.paid_to is UNSET else (first, (record.paid_to, amount))
+    raise TypeError(f"{type(record).__name__} moves no money")
+
+
+def cause_of(record: Record) -> Cause:
+    """The record as the cause of a decision."""
+    return Cause(record.source, record.event_id)
+
+
+def reference_of(record: Record) -> str:
+    """What tells a record from every other of its customer: source, event_id and month of occurred_at."""
+    return f"{record.source} {record.event_id} {record.occurred_at[:7]}"
+
+
+def _credit(shard: Shard, r: MoneyRecord) -> None:
+    customer = shard.customers.get(r.customer_id)
+    shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, r.amount)
+    shard.post(customer.accounts[r.account_id], DAYS[r.value_date], r.amount)  # type: ignore[union-attr]
+
+
+def _debit(shard: Shard, r: MoneyRecord) -> None:
+    customer = shard.customers.get(r.customer_id)
+    shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, -r.amount)
+    shard.post(customer.accounts[r.account_id], DAYS[r.value_date], -r.amount)  # type: ignore[union-attr]
+
+
+def _legs(shard: Shard, r: MoneyRecord) -> None:
+    customer = shard.customers.ensure(r.customer_id)
+    legs = legs_of(r)
+    shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, sum(delta for _, delta in legs))
+    for account_id, delta in legs:
+        shard.post(customer.accounts[account_id], DAYS[r.value_date], delta)
+
+
+def _opened(shard: Shard, r: AccountOpened) -> None:
+    customer = shard.customers.ensure(r.customer_id)
+    day = DAYS[r.value_date]
+    account = customer.accounts[r.account_id] = accounts.opened(r.category, day, shard.last_closed)
+    if r.opening_balance is not UNSET and r.opening_balance:
+        shard.count(r.source, r.value_date, r.opening_balance)
+        shard.post(account, day, r.opening_balance)
+
+
+def _closed(shard: Shard, r: AccountClosed) -> None:
+    shard.customers.ensure(r.customer_id).accounts[r.account_id].closed = DAYS[r.value_date]
+    _expect(shard, r, Statement("balance_left_at_closing", r.customer_id, r.account_id, 0, cause_of(r)))
+
+
+def _valued(shard: Shard, r: ValuationUpdated) -> None:
+    account = shard.customers.ensure(r.customer_id).accounts[r.account_id]
+    accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+    accounts.value(account, DAYS[r.value_date], r.market_value, reference_of(r), shard.first_month)
+
+
+def _stated(shard: Shard, r: BalanceStated) -> None:
+    _expect(shard, r, Statement("balance_differs", r.customer_id, r.account_id, r.balance, cause_of(r)))
+
+
+def _expect(shard: Shard, r: AccountClosed | BalanceStated, statement: Statement) -> None:
+    day = DAYS[r.value_date]
+    if day > shard.closed_through:
+        shard.statements.setdefault(day, []).append(statement)
+
+
+def _brought(shard: Shard, r: CustomerBroughtForward) -> None:
+    customer = shard.customers.ensure(r.customer_id)
+    story = story_of(customer)
+    story.is_brought = True
+    story.tier = tier_brought(r)
+    story.timeline.append((0, story.tier))
+    story.brought = {int(m.month[:4]) * 12 + int(m.month[5:]) - 1: m.sum for m in r.months}
+    shard.index_special(r.customer_id, story.tier)
+    if not shard.first_month:
+        shard.brought.append(Waiting(r.customer_id, DAYS[r.value_date], cause_of(r)))
+
+
+def tier_brought(r: CustomerBroughtForward) -> Tier:
+    """The tier that a customer brings along."""
+    return Tier(
+        r.state,
+        None if r.level is UNSET else r.level,
+        () if r.watch is UNSET else tuple(r.watch),
+        0 if r.below_entry is UNSET else r.below_entry,
+        0 if r.grace_left is UNSET else r.grace_left,
+        0 if r.until is UNSET else DAYS[r.until],
+    )
+
+
+def _asked(shard: Shard, r: SpecialVipGranted | SpecialVipRevoked) -> None:
+    story_of(shard.customers.ensure(r.customer_id)).asked_special = True
+    if not shard.closed_through:
+        level = r.level if isinstance(r, SpecialVipGranted) else None
+        shard.asked.append(Asked(r.customer_id, level, DAYS[r.value_date], cause_of(r)))
+
+
+def _close(shard: Shard, r: BusinessDayClosed) -> None:
+    calendar, day = shard.calendar, DAYS[r.date]
+    calendar.first_source = calendar.first_source or r.source
+    calendar.closes.setdefault(r.source, {})[r.date] = content_of(r)
+    if r.totals is not UNSET and day > shard.closed_through:
+        shard.stated_totals.setdefault(day, []).append(StatedTotals(r.source, r.totals.count, r.totals.signed_sum))
+    if r.source in shard.required and day > calendar.highest.get(r.source, 0):
+        calendar.highest[r.source] = day
+    if not calendar.first_closed and shard.due:
+        calendar.first_closed = shard.due
+        shard.renew()
+        _begin_first_month(shard)
+
+
+def content_of(record: BusinessDayClosed) -> str:
+    """The content of a close as one text; `ext` is the publisher's own and not compared."""
+    plain = msgspec.structs.replace(record, ext=UNSET, sealed=UNSET)
+    return msgspec.json.encode(plain, order="deterministic").decode()
+
+
+def _day_closing(shard: Shard, line: DayClosing) -> None:
+    shard.closing_cursor = line.cursor
+
+
+def _day_closed(shard: Shard, line: DayClosed) -> None:
+    calendar, day = shard.calendar, day_of(line.date)
+    shard.asked.clear()
+    shard.brought.clear()
+    calendar.closed_through = day
+    shard.closing_cursor = None
+    for known in (shard.statements, shard.stated_totals, shard.specials):
+        for due in [d for d in known if d <= day]:
+            del known[due]
+    for of_source in shard.totals.values():
+        for old in [d for d in of_source if DAYS[d] < day - TOTALS_KEPT_DAYS]:
+            del of_source[old]
+    shard.renew()
+
+
+def _begin_first_month(shard: Shard) -> None:
+    """F became known: value dates before it count as its first day (DOMAIN §3)."""
+    for customer_id in list(shard.customers.all):
+        for account in shard.customers.ensure(customer_id).accounts.values():
+            accounts.begin_first_month(account, shard.first_month)
+
+
+def _tier_changed(shard: Shard, line: TierChanged) -> None:
+    changed(shard.customers.ensure(line.customer_id), line, shard.window)
+    shard.index_special(line.customer_id, line.tier)
+
+
+def _tier_moved(shard: Shard, line: TierMoved) -> None:
+    moved(shard.customers.ensure(line.customer_id), line, shard.window)
+    shard.index_special(line.customer_id, line.tier)
+
+
+def _tier_rerun(shard: Shard, line: TierRerun) -> None:
+    rerun(shard.customers.ensure(line.customer_id), line, shard.window)
+    shard.index_special(line.customer_id, line.tier)
+    shard.late.pop(line.customer_id, None)
+
+
+def _month_restated(shard: Shard, line: MonthRestated) -> None:
+    restated(shard.customers.ensure(line.customer_id), line)
+    shard.late[line.customer_id] = None
+
+
+def _reversed(shard: Shard, line: PostingReversed) -> None:
+    customer = shard.customers.ensure(line.customer_id)
+    day = DAYS[line.value_date]
+    story_of(customer).reversed_ids.append(line.reference)
+    if line.valuation_of is not None:
+        account = customer.accounts[line.valuation_of]
+        accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+        accounts.unvalue(account, day, line.reference, shard.first_month)
+        return
+    shard.count(line.cause.source, line.booked_on, sum(delta for _, delta in line.legs))
+    for account_id, delta in line.legs:
+        shard.post(customer.accounts[account_id], day, delta)
+
+
+def _special_recorded(shard: Shard, line: SpecialRecorded) -> None:
+    story_of(shard.customers.ensure(line.customer_id)).actions.append(line.action)
+
+
+def _days_kept(shard: Shard, line: AccountDaysKept) -> None:
+    account = shard.customers.ensure(line.customer_id).accounts[line.account_id]
+    accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+    accounts.keep_days(account, line.days, shard.first_month, shard.retained)
+
+
+def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
+    shard.policies.add(msgspec.convert(line.policy, Policy))
+    shard.renew()
+
+
+def _nothing(shard: Shard, line: Record | Decision) -> None:
+    """A line that changes no state."""
+
+
+_EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
+    **dict.fromkeys(CREDITS, _credit),
+    **dict.fromkeys(DEBITS, _debit),
+    ProductPurchased: _legs,
+    ProductRedeemed: _legs,
+    ProductMatured: _legs,
+    AccountOpened: _opened,
+    AccountClosed: _closed,
+    ValuationUpdated: _valued,
+    BalanceStated: _stated,
+    CustomerBroughtForward: _brought,
+    Reversal: _nothing,
+    SpecialVipGranted: _asked,
+    SpecialVipRevoked: _asked,
+    BusinessDayClosed: _close,
+    TierChanged: _tier_changed,
+    TierMoved: _tier_moved,
+    TierRerun: _tier_rerun,
+    MonthRestated: _month_restated,
+    PostingReversed: _reversed,
+    SpecialRecorded: _special_recorded,
+    AccountDaysKept: _days_kept,
+    IntegrityAlerted: _nothing,
+    TotalsCounted: _nothing,
+    RecordRefused: _nothing,
+    PolicyActivated: _policy_activated,
+    DayClosing: _day_closing,
+    DayClosed: _day_closed,
+}
+"""Every line of the log and what it does: the table of contents of the state."""

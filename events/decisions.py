@@ -1,0 +1,248 @@
+"""What our decisions add to the log: one line each, behind the record that caused it.
+
+Together with the records these lines are all that state is made of: replaying them asks no rule (a rebuild only
+evolves). A `type` is fixed for ever; a new shape gets a new type. People's dates are ISO texts; inside a `Tier`, which
+only the machine reads, a day is a proleptic ordinal.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from events.fields import MonthSum
+
+Kind = Literal[
+    "entered",
+    "reentered",
+    "upgraded",
+    "downgraded",
+    "lapsed",
+    "exited",
+    "watch_started",
+    "watch_cleared",
+    "special_granted",
+    "special_ended",
+    "restated",
+]
+AlertKind = Literal[
+    "day_skipped",
+    "balance_left_at_closing",
+    "balance_differs",
+    "brought_forward_not_next_month",
+    "special_for_vip",
+    "totals_differ",
+    "id_in_two_places",
+]
+
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """The record behind a decision."""
+
+    source: str
+    event_id: str
+
+
+class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Tier state of a customer (DOMAIN §4).
+
+    watch: level reached (or None) in each month of the watch; until, shortened_by: of a special only, the latter the
+    revocations that brought `until` forward.
+    """
+
+    state: str = "ordinary"
+    level: str | None = None
+    watch: tuple[str | None, ...] = ()
+    below_entry: int = 0
+    grace_left: int = 0
+    until: int = 0
+    shortened_by: tuple[Cause, ...] = ()
+
+
+class SpecialAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A grant (with level) or a revocation (level None) as it was taken: on which open day, in effect from which day."""
+
+    open_day: int
+    effective: int
+    level: str | None
+    until: int
+    cause: Cause
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """State, level and until as a tier change shows them."""
+
+    state: str
+    level: str | None
+    until: str | None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
+    """A line of the log that no publisher sent."""
+
+
+class TierChanged(Decision, frozen=True, tag="tier_changed"):
+    """A tier change (CONTRACT §5) and the whole tier after it."""
+
+    id: str
+    sequence: int
+    customer_id: str
+    kind: Kind
+    closed_month: str | None
+    effective_date: str
+    before: Standing
+    after: Standing
+    watch: int
+    below_entry: int
+    months: tuple[MonthSum, ...]
+    policy_version: str
+    decided_at: str
+    cause: tuple[Cause, ...] | None
+    tier: Tier
+
+    def published(self) -> dict[str, Any]:
+        """The tier change as subscribers see it."""
+        fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        del fields["type"], fields["tier"]
+        return fields
+
+
+class TierMoved(Decision, frozen=True, tag="tier_moved"):
+    """A counter moved or a special's end came nearer: no tier change."""
+
+    customer_id: str
+    decided_at: str
+    policy_version: str
+    tier: Tier
+
+
+class TierRerun(Decision, frozen=True, tag="tier_rerun"):
+    """The machine was run again over restated months: the timeline from the first of them, and where it ends."""
+
+    customer_id: str
+    decided_at: str
+    from_month: str
+    policy_version: str
+    timeline: tuple[tuple[int, Tier], ...]
+    tier: Tier
+
+
+class RestatedMonth(msgspec.Struct, frozen=True, gc=False):
+    """Sum of a customer's end-of-day balances of a closed month before and after a late record, minor units."""
+
+    month: str
+    before: int
+    after: int
+
+
+class MonthRestated(Decision, frozen=True, tag="month_restated"):
+    """A late record on AUM in a closed month: the months whose sum it changed, perhaps none."""
+
+    customer_id: str
+    from_month: str
+    months: tuple[RestatedMonth, ...]
+    cause: Cause
+
+
+class PostingReversed(Decision, frozen=True, tag="posting_reversed"):
+    """What a reversal undoes: the legs with their changed sign, or the valuation of an account."""
+
+    customer_id: str
+    original: Cause
+    reference: str
+    value_date: str
+    booked_on: str
+    legs: tuple[tuple[str, int], ...]
+    valuation_of: str | None
+    cause: Cause
+
+
+class SpecialRecorded(Decision, frozen=True, tag="special_recorded"):
+    """A grant or revocation was judged, whether or not it changed the tier."""
+
+    customer_id: str
+    action: SpecialAction
+
+
+class AccountDaysKept(Decision, frozen=True, tag="account_days_kept"):
+    """The first valuation of an account kept by month: from here on its days are kept (flat: day, delta, …)."""
+
+    customer_id: str
+    account_id: str
+    days: tuple[int, ...]
+
+
+class IntegrityAlerted(Decision, frozen=True, tag="integrity_alerted", omit_defaults=True):
+    """Something does not add up. It changes nothing; someone should look."""
+
+    kind: AlertKind
+    customer_id: str | None = None
+    account_id: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    date: str | None = None
+    expected: int | str | None = None
+    actual: int | str | None = None
+
+
+class TotalsCounted(Decision, frozen=True, tag="totals_counted"):
+    """What this shard counted for the control totals of a close, and what the source stated for all shards."""
+
+    source: str
+    date: str
+    count: int
+    signed_sum: int
+    stated_count: int
+    stated_signed_sum: int
+
+
+class RecordRefused(Decision, frozen=True, tag="record_refused", omit_defaults=True):
+    """A record was refused. Its bytes are kept sealed; they never leave on a topic."""
+
+    reason: str
+    detail: str
+    original: str
+    field: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
+    """A policy version entered the log."""
+
+    version: str
+    policy: dict[str, Any]
+
+
+class DayClosing(Decision, frozen=True, tag="day_closing"):
+    """How far the close of a day came: all customers before `cursor` (in order of arrival) are done."""
+
+    date: str
+    cursor: int
+
+
+class DayClosed(Decision, frozen=True, tag="day_closed"):
+    """The close of a day is complete."""
+
+    date: str
+
+
+TYPES: tuple[type[Decision], ...] = (
+    TierChanged,
+    TierMoved,
+    TierRerun,
+    MonthRestated,
+    PostingReversed,
+    SpecialRecorded,
+    AccountDaysKept,
+    IntegrityAlerted,
+    TotalsCounted,
+    RecordRefused,
+    PolicyActivated,
+    DayClosing,
+    DayClosed,
+)

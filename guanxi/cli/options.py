@@ -1,0 +1,58 @@
+"""Options of every command; they stand before the command or after it (CONTRACT §4)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import click
+import msgspec
+
+from guanxi.settings import Settings, settings_from
+
+Format = Literal["table", "jsonl", "csv"]
+FORMATS: Final = ("table", "jsonl", "csv")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Asked(msgspec.Struct):
+    """What the common options said: before the command first, after it last, so that the latter counts."""
+
+    log: str | None = None
+    policy: str | None = None
+    format: Format | None = None
+
+    def settings(self, *, policy: Path | None = None) -> Settings:
+        """The settings of this run; policy: to take instead where none was asked for. Raises UserError."""
+        found = settings_from(os.environ, log=self.log, policy=self.policy)
+        return msgspec.structs.replace(found, policy=found.policy or policy)
+
+    def rows(self, *, is_terminal: bool) -> Format:
+        """The format of rows: as asked, else a table on a terminal and JSON lines in a pipe."""
+        return self.format or ("table" if is_terminal else "jsonl")
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None:
+        setattr(ctx.ensure_object(Asked), str(param.name), value)
+
+
+def common(function: Function) -> Function:
+    """Add --log, --policy and --format to a command; it finds what they said in its context's ``Asked``."""
+    for option in (
+        click.option(
+            "--format", type=click.Choice(FORMATS), expose_value=False, callback=_keep,
+            help="Form of rows; default: table on a terminal, jsonl in a pipe.",
+        ),
+        click.option(
+            "--policy", metavar="FILE", expose_value=False, callback=_keep,
+            help="Policy file to take into the log; else GUANXI_POLICY.",
+        ),
+        click.option(
+            "--log", metavar="URL", expose_value=False, callback=_keep,
+            help="The log; else GUANXI_LOG, else sqlite:///guanxi.db.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function

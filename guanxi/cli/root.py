@@ -1,0 +1,112 @@
+"""The command `guanxi`: its table of contents, and how every run of it ends."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple, NoReturn
+
+import click
+
+from guanxi.cli.endings import STOPPED, ending
+from guanxi.cli.options import Asked, common
+
+
+class Entry(NamedTuple):
+    """A command: the module below guanxi.cli that defines it as `command`, and what it does in a few words."""
+
+    module: str
+    does: str
+
+
+CONTENTS: Final[dict[str, dict[str, Entry]]] = {
+    "Try it": {
+        "demo": Entry("demo", "A small bank from records to tier changes."),
+    },
+    "Records": {
+        "ingest": Entry("ingest", "Take records from files into the log, each exactly once."),
+        "import": Entry("imports", "Take foreign data in as records."),
+        "simulate": Entry("simulate", "Write the records of a made-up Chinese bank."),
+        "rejected": Entry("rejected", "Records that were refused, and why."),
+    },
+    "Customers": {
+        "tiers": Entry("tiers", "Every customer's tier."),
+        "tier-changes": Entry("tier_changes", "Tier changes with the months they rest on."),
+        "aum": Entry("aum", "Balances and month averages."),
+        "customer": Entry("customer", "Everything about one customer on a page."),
+    },
+    "Running it": {
+        "status": Entry("status", "How far the log and its views are."),
+        "rebuild": Entry("rebuild", "Make the views anew from the log, or compare them with it."),
+        "policy": Entry("policy", "Check a policy file."),
+    },
+}
+"""Every command under its heading, in the order of the help page."""
+
+COMMANDS: Final[dict[str, Entry]] = {name: entry for group in CONTENTS.values() for name, entry in group.items()}
+
+
+class Root(click.Group):
+    """Loads a command when it is called, and ends every run with one line at most and the exit code of CONTRACT §4."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, its module imported now."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = import_module(f"guanxi.cli.{entry.module}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of contents, without importing the commands."""
+        width = max(map(len, COMMANDS))
+        for heading, group in CONTENTS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), entry.does) for name, entry in group.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that went away (`| head`) ends it quietly, Ctrl-C with one line."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nobody reads any more: let the interpreter's own flush at exit go nowhere instead of complaining.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+        except KeyboardInterrupt:
+            click.echo("guanxi: stopped", err=True)
+            raise click.exceptions.Exit(STOPPED) from None
+        return result
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Run a command line and leave with its exit code."""
+        extra.pop("standalone_mode", None)
+        extra.setdefault("obj", Asked())
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+        except Exception as error:
+            line, code = ending(error)
+            if os.environ.get("GUANXI_DEBUG"):
+                raise
+            click.echo(f"guanxi: {line}", err=True)
+            sys.exit(code)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="guanxi", message="guanxi %(version)s")
+@common
+def cli() -> None:
+    """What a retail bank knows of its customers: balances, month averages, VIP tiers, and why.
+
+    Records go into an append-only log; all answers come from it. `guanxi COMMAND --help` says more.
+    """
+
+
+def main() -> NoReturn:
+    """The program `guanxi`."""
+    cli.main(prog_name="guanxi")

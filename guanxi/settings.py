@@ -1,0 +1,54 @@
+"""Settings: which log, which policy. From options, else from the environment, else the defaults (CONTRACT §4)."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from guanxi.errors import UserError
+
+LOG_VARIABLE: Final = "GUANXI_LOG"
+POLICY_VARIABLE: Final = "GUANXI_POLICY"
+DEFAULT_LOG: Final = "sqlite:///guanxi.db"
+
+_SCHEME = re.compile(r"(?P<scheme>[a-z0-9+]+)://(?P<rest>.*)\Z")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run of the program works on.
+
+    log: URL of the log; policy: a policy file to take into the log, None for what the log has.
+    """
+
+    log: str = DEFAULT_LOG
+    policy: Path | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """The file of a log on SQLite. Raises UserError where the URL names none."""
+        return log_file(self.log)
+
+
+def settings_from(environ: Mapping[str, str], *, log: str | None = None, policy: str | None = None) -> Settings:
+    """Options where given, else the environment, else the defaults. Raises UserError for a URL that is none of a log."""
+    url = log or environ.get(LOG_VARIABLE) or DEFAULT_LOG
+    file = policy or environ.get(POLICY_VARIABLE)
+    log_file(url)
+    return Settings(log=url, policy=Path(file) if file else None)
+
+
+def log_url(file: Path) -> str:
+    """The URL of a log in a file."""
+    return f"sqlite:///{file}"
+
+
+def log_file(url: str) -> Path:
+    """`sqlite:///relative.db` or `sqlite:////absolute.db` -> the file. Raises UserError for anything else."""
+    found = _SCHEME.match(url)
+    if found and found["scheme"] in ("postgresql", "postgres"):
+        raise UserError("logs on PostgreSQL are not built yet", url, f"use a file, such as {DEFAULT_LOG}")
+    if not found or found["scheme"] != "sqlite" or not found["rest"].startswith("/") or found["rest"].strip("/") == "":
+        raise UserError("not the URL of a log", url, f"write it like {DEFAULT_LOG}")
+    return Path(found["rest"][1:])

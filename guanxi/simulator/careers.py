@@ -1,0 +1,114 @@
+"""VIP careers: those whose money comes or goes over the months, and those who only show it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from guanxi.simulator.chance import Chance
+from guanxi.simulator.days import BankDay, working_after
+from guanxi.simulator.everyday import at_other_bank, at_platform
+from guanxi.simulator.ledger import Ledger
+from guanxi.simulator.population import CNY, Career, Customer
+from guanxi.simulator.products import Products
+
+RENEWS_PERMILLE: Final = 720
+"""Of what matures with those who stay, so much is put into a new product."""
+
+
+class Careers:
+    """Moves the money of those with a career."""
+
+    def __init__(self, ledger: Ledger, chance: Chance, products: Products) -> None:
+        """Start with nothing planned."""
+        self._ledger = ledger
+        self._chance = chance
+        self._products = products
+        self._renewals: defaultdict[date, list[tuple[Customer, int]]] = defaultdict(list)
+        self._departures: defaultdict[date, list[tuple[Customer, int]]] = defaultdict(list)
+        self._shown: dict[str, int] = {}
+
+    def follow(self, customers: Sequence[Customer], day: BankDay) -> None:
+        """One day of everyone who has a career."""
+        for customer, amount in self._renewals.pop(day.on, ()):
+            self._products.buy_term(customer, amount, day)
+        for customer, amount in self._departures.pop(day.on, ()):
+            self._away(customer, amount)
+        for customer in customers:
+            match customer.career:
+                case Career.GROWING:
+                    self._grow(customer, day)
+                case Career.DRIFTING:
+                    self._drift(customer, day)
+                case Career.LEAVING:
+                    self._leave(customer, day)
+                case Career.WINDFALL:
+                    self._fall(customer, day)
+                case Career.DRESSING:
+                    self._dress(customer, day)
+                case Career.STEADY:
+                    pass
+
+    def matured(self, paid: Sequence[tuple[Customer, int]], day: BankDay) -> None:
+        """What those do whose products came to term."""
+        next_day = working_after(day.on, 1)
+        for customer, amount in paid:
+            if customer.career in (Career.DRIFTING, Career.LEAVING):
+                if self._chance.hits(750):
+                    self._departures[next_day].append((customer, amount))
+            elif self._chance.hits(RENEWS_PERMILLE):
+                self._renewals[next_day].append((customer, amount))
+
+    def _in(self, customer: Customer, amount: int, memo: str) -> None:
+        if amount >= CNY:
+            more = at_other_bank(self._chance, memo, customer.name)
+            self._ledger.credit("transfer_in", customer, customer.main, amount, more)
+
+    def _away(self, customer: Customer, amount: int) -> None:
+        """To a platform or another bank, as far as the main account goes."""
+        amount = min(amount, customer.main.balance_minor)
+        if amount < CNY:
+            return
+        chance = self._chance
+        more = at_platform(chance, "转入余额理财") if chance.hits(600) else at_other_bank(chance, "转出", customer.name)
+        self._ledger.debit("transfer_out", customer, customer.main, amount, more)
+
+    def _grow(self, customer: Customer, day: BankDay) -> None:
+        if day.on.day == int(customer.customer_id[-2:]) % 27 + 1 and customer.aum_minor() < 30_000_000 * CNY:
+            amount = max(customer.aum_minor() * self._chance.between(2, 8) // 100, customer.income_minor * 2)
+            self._in(customer, amount, "资金归集")
+
+    def _drift(self, customer: Customer, day: BankDay) -> None:
+        if day.on.day % 9 == int(customer.customer_id[-2:]) % 9 and day.on >= customer.turning_on:
+            self._away(customer, customer.main.balance_minor * self._chance.between(8, 24) // 100)
+            if customer.savings is not None and self._chance.hits(300):
+                balance = customer.savings.balance_minor
+                self._products.move_own(customer, customer.savings, customer.main, balance)
+
+    def _leave(self, customer: Customer, day: BankDay) -> None:
+        if day.on != customer.turning_on:
+            return
+        self._products.redeem_later(customer, day)
+        for account in (customer.savings, customer.margin):
+            if account is not None:
+                self._products.move_own(customer, account, customer.main, account.balance_minor)
+        self._away(customer, customer.main.balance_minor * self._chance.between(75, 97) // 100)
+
+    def _fall(self, customer: Customer, day: BankDay) -> None:
+        if day.on != customer.turning_on:
+            return
+        chance = self._chance
+        amount = chance.between(260_000, 900_000) * CNY if chance.hits(800) else chance.between(1, 4) * 10**6 * CNY
+        self._in(customer, amount, chance.one(("拆迁补偿款", "售房款", "股权转让款")))
+        if chance.hits(500):
+            self._renewals[working_after(day.on, 12)].append((customer, amount * chance.between(40, 80) // 100))
+        # What they do with it from then on.
+        customer.career = chance.one((Career.STEADY, Career.STEADY, Career.DRIFTING, Career.GROWING))
+
+    def _dress(self, customer: Customer, day: BankDay) -> None:
+        if day.month_end:
+            amount = self._chance.between(15, 60) * 10_000 * CNY
+            self._shown[customer.customer_id] = amount
+            self._in(customer, amount, "往来款")
+        elif day.on.day == 2 and (amount := self._shown.pop(customer.customer_id, 0)):
+            self._away(customer, amount)

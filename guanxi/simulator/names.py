@@ -1,0 +1,28 @@
+"""Names that belong to nobody: people, employers, banks and platforms of the simulated city."""
+
+from typing import Final
+
+from guanxi.simulator.chance import Chance
+
+SURNAMES: Final = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
+GIVEN: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂英华玉梅建国春雪晓东志远思雨佳怡文博子涵宇轩海燕红卫秀珍"
+
+EMPLOYERS: Final = (
+    "海东纺织有限公司", "北岭机械厂", "清河县第二中学", "城南人民医院", "青石建筑公司", "东湖物流公司",
+    "白杨软件公司", "金穗粮油公司", "江口港务公司", "南山中心小学", "云溪旅游公司", "长桥食品厂",
+)  # fmt: skip
+OTHER_BANKS: Final = ("甲市商业银行", "乙县农商银行", "丙省银行", "丁江银行")
+PLATFORMS: Final = ("支付平台甲", "支付平台乙", "支付平台丙")
+GRANTORS: Final = ("branch-head-01", "branch-head-02", "branch-head-03", "regional-office")
+GRANT_REASONS: Final = ("重点企业负责人", "代发工资单位财务主管", "社区推荐客户", "重大业务合作方")
+
+
+def person(chance: Chance) -> str:
+    """A personal name of two or three characters."""
+    given = chance.one(GIVEN) + (chance.one(GIVEN) if chance.hits(650) else "")
+    return chance.one(SURNAMES) + given
+
+
+def account_number(chance: Chance) -> str:
+    """A number as an account of another bank might have; the prefix is not in use."""
+    return f"9990{chance.below(10**8):08d}{chance.below(10**7):07d}"

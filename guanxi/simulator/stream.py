@@ -1,0 +1,109 @@
+"""The simulated bank as one stream of records, day by day."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from guanxi.simulator.careers import Careers
+from guanxi.simulator.chance import Chance
+from guanxi.simulator.days import BankDay, bank_day
+from guanxi.simulator.everyday import Everyday, by_date
+from guanxi.simulator.exceptions import Exceptions
+from guanxi.simulator.ledger import CORE, Ledger
+from guanxi.simulator.noise import Noise
+from guanxi.simulator.population import Career, Customer, population
+from guanxi.simulator.products import Products
+
+POLICY_FILE: Final = Path(__file__).with_name("bank.toml")
+"""The policy of this bank: its ladder, and the systems `core` and `funds` that close its days."""
+
+START: Final = date(2025, 1, 1)
+INVESTS_PERMILLE: Final = 14
+"""Chance of a saver deciding something on a working day."""
+
+
+def records(customers: int, days: int, seed: int, start: date = START, *, malformed: bool = False) -> Iterator[bytes]:
+    """The bank's records in the order in which it publishes them, each a JSON line without newline.
+
+    customers: how many people, C000001 and up; one in ten joins later. days: how many calendar days from `start`, which
+    is a first of a month. seed: the same seed gives the same bytes on every machine. malformed: on one day in thirty
+    add one bad record of each kind and an exact duplicate; the good records stay the same.
+    Every day: the core's postings and its close with totals, then what the funds system publishes, and its close.
+    Only one day of records is held in memory. Raises ValueError for arguments that make no bank.
+    """
+    if customers < 1 or days < 1:
+        raise ValueError("customers and days must be 1 or more")
+    if customers > 999_999:
+        raise ValueError("customers must be below 1,000,000")
+    if start.day != 1:
+        raise ValueError(f"start must be the first of a month, not {start}: it is the bank's first month")
+    return _records(customers, days, seed, start, malformed)
+
+
+def _records(customers: int, days: int, seed: int, start: date, malformed: bool) -> Iterator[bytes]:
+    everyone = population(Chance(seed * 2 + 1), customers, start, days)
+    bank = Bank(Chance(seed * 2), start, everyone)
+    noise = Noise(Chance(seed * 2 + 1)) if malformed else None
+    for number in range(days):
+        day = bank_day(start + timedelta(days=number))
+        lines = bank.lines_of(day)
+        yield from noise.added(lines, everyone[0], day) if noise is not None else lines
+
+
+class Bank:
+    """Everyone and everything of the simulated bank."""
+
+    def __init__(self, chance: Chance, start: date, everyone: list[Customer]) -> None:
+        """Nothing has happened yet."""
+        self._chance = chance
+        self._ledger = Ledger(chance)
+        self._products = Products(self._ledger, chance)
+        self._everyday = Everyday(self._ledger, chance)
+        self._careers = Careers(self._ledger, chance, self._products)
+        self._exceptions = Exceptions(self._ledger, chance, self._everyday, start)
+        self._start = start
+        self._joining = by_date(everyone)
+        self._here: list[Customer] = []
+        self._savers: list[Customer] = []
+        self._movers: list[Customer] = []
+
+    def lines_of(self, day: BankDay) -> list[bytes]:
+        """Live one day, and the records of it."""
+        self._ledger.begin(day)
+        self._join(day)
+        if self._here:
+            self._happen(day)
+        self._ledger.close_day(CORE, day.working)
+        self._products.evening(day)
+        return self._ledger.lines
+
+    def _happen(self, day: BankDay) -> None:
+        self._everyday.pay(self._here, day)
+        self._careers.matured(self._products.mature(day), day)
+        self._everyday.live(self._here, day)
+        self._careers.follow(self._movers, day)
+        if day.working:
+            self._invest(day)
+        self._everyday.charge(self._here, day)
+        self._everyday.credit_interest(self._here, day)
+        self._exceptions.post_late(self._here, day)
+        self._exceptions.reverse(self._here)
+        self._exceptions.decide_specials(self._here, day)
+        self._exceptions.state_balances(self._here, day)
+
+    def _join(self, day: BankDay) -> None:
+        for customer in self._joining.pop(day.on, ()):
+            if day.on == self._start:
+                self._exceptions.bring_forward(customer)
+            self._products.settle_in(customer, day)
+            self._here.append(customer)
+            if customer.saves:
+                self._savers.append(customer)
+            if customer.career is not Career.STEADY:
+                self._movers.append(customer)
+
+    def _invest(self, day: BankDay) -> None:
+        for customer in self._savers:
+            if self._chance.hits(INVESTS_PERMILLE):
+                self._products.invest(customer, day)

@@ -1,0 +1,99 @@
+"""Looking back into the log: one line by its position, the original of a reversal, an account's whole history.
+
+Rare on the way in, so the log itself answers; the blocks looked at last are kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from zlib import crc32
+
+from xxhash import xxh3_64_intdigest
+
+from aggregates.customer import Customer
+from aggregates.shard import Calendar, Shard
+from events.decisions import AccountDaysKept, PostingReversed
+from events.fields import CustomerRecord, Record
+from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
+from processors.ports import EventLog, IdIndex
+from processors.stored import Line, decode_line, decode_lines
+
+LINE_BITS = 24
+BLOCKS_KEPT = 64
+
+
+def key_of(source: str, event_id: str) -> int:
+    """64-bit key of an event id; equal keys are compared with the log before anything is made of them."""
+    return xxh3_64_intdigest(f"{source}\0{event_id}".encode())
+
+
+def position_of(block: int, line: int) -> int:
+    """A line's position in the log as one number."""
+    return block << LINE_BITS | line
+
+
+class Archive:
+    """Reads lines back from the log; see the module."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
+
+    def line(self, position: int) -> Line:
+        """The line at a position. Raises KeyError, LogDamaged."""
+        number, at = position >> LINE_BITS, position & ((1 << LINE_BITS) - 1)
+        lines = self._blocks.get(number)
+        if lines is None:
+            lines = self._blocks[number] = self._log.block(number).body.split(b"\n")
+            if len(self._blocks) > BLOCKS_KEPT:
+                self._blocks.popitem(last=False)
+        else:
+            self._blocks.move_to_end(number)
+        return decode_line(lines[at])
+
+    def records(self, positions: list[int], customer_id: str, source: str, event_id: str) -> Iterator[CustomerRecord]:
+        """Those of the positions that hold this customer's record of this id, the one taken last first."""
+        for position in sorted(positions, reverse=True):
+            found = self.line(position)
+            if (
+                isinstance(found, CustomerRecord)
+                and (found.customer_id, found.source, found.event_id) == (customer_id, source, event_id)
+            ):
+                yield found
+
+    def original(self, ids: IdIndex, customer_id: str, source: str, event_id: str) -> CustomerRecord | None:
+        """The record that a reversal names: of several the one taken last."""
+        return next(self.records(ids.find(key_of(source, event_id)), customer_id, source, event_id), None)
+
+    def lines_of(self, customer_id: str) -> Iterator[Line]:
+        """Every line about a customer, in log order."""
+        wanted = f'"customer_id":"{customer_id}"'.encode()
+        for block in self._log.blocks_of(crc32(customer_id.encode())):
+            if wanted not in block.body and not _needs_escape(customer_id):
+                continue
+            for line in decode_lines(block.body):
+                if getattr(line, "customer_id", None) == customer_id:
+                    yield line
+
+    def history(self, customer_id: str, shard: Shard) -> Customer:
+        """The customer's accounts folded anew without closed months: every day of every account is kept."""
+        folded = Shard(shard.policies)
+        folded.calendar = Calendar(first_closed=shard.calendar.first_closed)
+        folded.renew()
+        for line in self.lines_of(customer_id):
+            if isinstance(line, _ON_ACCOUNTS):
+                folded.evolve(line)
+        return folded.customers.ensure(customer_id)
+
+
+_ON_ACCOUNTS: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
+    AccountOpened,
+    AccountClosed,
+    MoneyRecord,
+    ValuationUpdated,
+    AccountDaysKept,
+    PostingReversed,
+)
+
+
+def _needs_escape(text: str) -> bool:
+    return not text.isascii() or not text.isprintable() or '"' in text or "\\" in text

@@ -1,0 +1,404 @@
+"""The one door into a shard's log: decode ► dedupe ► take ► append ► tell the projections.
+
+A batch of lines is judged in order. What was taken, what was decided from it and the position behind it go to the log as
+one block. A record that cannot be taken is refused, its bytes kept sealed, and the next one goes on. Whatever fails
+for reasons of the machine raises: the state in memory is then worthless and the log is opened anew (laws of the log 2).
+"""
+
+import re
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import UNSET
+from xxhash import xxh3_64_intdigest
+
+from aggregates import closing
+from aggregates.dates import month_from
+from aggregates.records import NOTHING, TAKE, HistoryNeeded, Outcome
+from aggregates.shard import Shard, content_of
+from events import codec
+from events.calendar import BusinessDayClosed
+from events.catalog import TOPIC_OF, type_name
+from events.codec import CURRENCIES, DAYS, MAX_BYTES, SOURCES, TIMES
+from events.decisions import AccountDaysKept, DayClosed, DayClosing, Decision, PolicyActivated, RecordRefused
+from events.fields import CustomerRecord, Record
+from events.refusals import Refusal
+from events.transactions import CREDITS, DEBITS, Reversal
+from processors.archive import LINE_BITS, Archive, key_of
+from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
+from processors.stored import content, opened, seal
+from processors.tail import Told
+
+CUT_AFTER_LINES = 5_000
+"""During a close a block may end at a safe place after this many lines."""
+
+_KEPT_OF_TOO_LARGE = 65_536
+_SIMPLE = frozenset((*CREDITS, *DEBITS))
+_MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
+_encode_decision = msgspec.json.Encoder().encode
+
+
+class Counts(msgspec.Struct):
+    """What became of the records of a run."""
+
+    taken: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    decisions: int = 0
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a batch comes from, for positions and refusals: lines of a file, or offsets of a partition."""
+
+    input: Input
+    file: str | None = None
+
+
+class Intake:
+    """Writes one shard. tell: called with each block written; now: the commit clock, ISO text. See the module."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        shard: Shard,
+        ids: IdIndex,
+        vault: Seal,
+        tell: Callable[[Told], None],
+        now: Callable[[], str],
+    ) -> None:
+        self.log, self.shard, self.ids, self.vault = log, shard, ids, vault
+        self.archive = Archive(log)
+        self.counts = Counts()
+        self.touched: set[str] = set()
+        self._tell, self._now = tell, now
+        self._inputs: dict[Input, tuple[int, int]] = {}
+        self._marks: dict[Input, Mark] = {}
+        self._batch = _Batch([], np.array([], dtype=np.uint64), [])
+        self._begin_block()
+
+    def _begin_block(self) -> None:
+        self._lines: list[bytes] = []
+        self._customers: list[int] = []
+        self._decisions: list[tuple[int, Decision]] = []
+        self._duplicates = 0
+
+    # ------------------------------------------------------------------------------------------ batches
+
+    def take(self, origin: Origin, first: int, data: bytes, mark: Mark | None = None) -> None:
+        """Take lines (each ending in a newline) at positions first, first + 1, …; in the log when this returns.
+
+        mark: what of a file lies behind the batch. Raises whatever the log raises: open it anew then.
+        """
+        lines, records, shortest = codec.decode_batch(data)
+        batch = self._batch = self._look_up(records)
+        self._inputs.setdefault(origin.input, (first, first))
+        if mark is not None:
+            self._marks.setdefault(origin.input, Mark(0, "", 0))
+        shard, touch, placed, odd = self.shard, self.touched.add, batch.placed, batch.odd
+        appended, customers = self._lines, self._customers
+        for at, record in enumerate(records):
+            kind = record.__class__
+            if (
+                kind in _SIMPLE
+                and at not in odd
+                and (stamp := record.occurred_at)[10:] in TIMES
+                and stamp[:10] in DAYS
+                and record.value_date in DAYS
+                and record.source in SOURCES
+                and record.currency in CURRENCIES
+                and record.booked_on is UNSET
+                and record.memo is UNSET
+                and record.counterparty is UNSET
+                and record.ext is UNSET
+                and record.sealed is UNSET
+            ):
+                outcome = TAKE[kind](shard, record, None, None)
+                if outcome is NOTHING:
+                    customer_id = record.customer_id
+                    touch(customer_id)
+                    placed[at] = len(appended)
+                    appended.append(shortest[at])
+                    customers.append(crc32(customer_id.encode()))
+                    continue
+                self._took(origin, first, at, lines[at], record, record, outcome)
+            elif record is not None:
+                self._inputs[origin.input] = (self._inputs[origin.input][0], first + at)
+                self._take_one(origin, first, at, lines[at], record)
+            appended, customers = self._lines, self._customers
+        self._inputs[origin.input] = (self._inputs[origin.input][0], first + len(lines))
+        if mark is not None:
+            self._marks[origin.input] = mark
+        self.commit()
+
+    def _look_up(self, records: Sequence[Any]) -> "_Batch":
+        """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
+        try:
+            keys = [xxh3_64_intdigest(f"{r.source}\0{r.event_id}".encode()) for r in records]
+            months = {r.occurred_at[:7] for r in records}
+        except AttributeError:  # refusals and blank lines among them
+            keys = [key_of(r.source, r.event_id) if isinstance(r, Record) else 0 for r in records]
+            months = {r.occurred_at[:7] for r in records if isinstance(r, Record)}
+        batch = _Batch(records, np.array(keys, dtype=np.uint64), sorted(months))
+        if len(set(keys)) < len(keys):
+            batch.repeated = {key for key, n in Counter(keys).items() if n > 1}
+            batch.odd.update(at for at, key in enumerate(keys) if key in batch.repeated)
+        for month, at in batch.by_month():
+            for place, position in self.ids.lookup(month, batch.keys[at]):
+                where = int(at[place])
+                batch.known.setdefault(where, []).append(position)
+                batch.odd.add(where)
+        return batch
+
+    # ------------------------------------------------------------------------------------------ one record
+
+    def _take_one(self, origin: Origin, first: int, at: int, line: bytes, record: Record | Refusal) -> None:
+        if isinstance(record, Refusal):
+            self._refuse(origin, first + at, line, record)
+            return
+        try:
+            codec.check(record)
+        except ValueError:
+            found = codec.examine(line)
+            if isinstance(found, Refusal):
+                self._refuse(origin, first + at, line, found)
+                return
+        if record.sealed is not UNSET:
+            self._refuse(origin, first + at, line, Refusal("unknown_field", "this type has no such field", "sealed"))
+            return
+        if isinstance(record, BusinessDayClosed):
+            self._take_close(origin, first, at, line, record)
+            return
+        assert isinstance(record, CustomerRecord)  # every record but a close names its customer
+        earlier = self._earlier(at, record)
+        if earlier is not None:
+            self._known(origin, first + at, line, record, earlier)
+            return
+        stored = seal(record, self.vault)
+        original = None
+        if isinstance(stored, Reversal):
+            original = self._original(stored)
+        try:
+            outcome = TAKE[type(stored)](self.shard, stored, original, None)
+        except HistoryNeeded:
+            self.commit()
+            history = self.archive.history(record.customer_id, self.shard)
+            outcome = TAKE[type(stored)](self.shard, stored, original, history)
+        self._took(origin, first, at, line, record, stored, outcome)
+
+    def _took(
+        self, origin: Origin, first: int, at: int, line: bytes, record: Record, stored: Record, outcome: Outcome
+    ) -> None:
+        """Put a judged record and what was decided from it into the block."""
+        if isinstance(outcome, Refusal):
+            self._refuse(origin, first + at, line, outcome, record)
+            return
+        customer_id = record.customer_id if isinstance(record, CustomerRecord) else ""
+        for decision in outcome:
+            if isinstance(decision, AccountDaysKept):  # what the record needs to be evolved stands ahead of it
+                self._decide(decision, customer_id)
+        self._batch.placed[at] = len(self._lines)
+        if self._batch.repeated:
+            self._batch.taken.setdefault(int(self._batch.keys[at]), []).append(stored)
+        self._lines.append(codec.encode(stored))
+        self._customers.append(crc32(customer_id.encode()))
+        if customer_id:
+            self.touched.add(customer_id)
+        for decision in outcome:
+            if not isinstance(decision, AccountDaysKept):
+                self._decide(decision, customer_id)
+
+    def _decide(self, decision: Decision, customer_id: str) -> None:
+        """Put a decision, already evolved, into the block."""
+        self._decisions.append((self.log.head().lines + len(self._lines), decision))
+        self._lines.append(_encode_decision(decision))
+        self._customers.append(crc32(customer_id.encode()))
+
+    def _refuse(self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None) -> None:
+        """Put a refusal into the block, the original bytes sealed under the log's own key."""
+        kept = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
+        topic, partition = origin.input
+        who = record if record is not None else refusal
+        name = type_name(type(record)) if record is not None else None
+        refused = RecordRefused(
+            reason=refusal.reason,
+            detail=refusal.detail,
+            field=refusal.field,
+            source=who.source,
+            event_id=who.event_id,
+            topic=topic if origin.file is None else TOPIC_OF.get(name or ""),
+            partition=partition if origin.file is None else None,
+            offset=position if origin.file is None else None,
+            file=origin.file,
+            line=None if origin.file is None else position + 1,
+            original=b64encode(self.vault.seal("", kept, b"refused")).decode(),
+        )
+        self._decide(refused, "")
+        self.counts.refused += 1
+
+    # ------------------------------------------------------------------------------------------ identity
+
+    def _earlier(self, at: int, record: CustomerRecord) -> CustomerRecord | None:
+        """The record of the same identity taken before, in the log or in this batch (DOMAIN §2, Identity)."""
+        batch = self._batch
+        if at not in batch.odd:
+            return None
+        candidates = [r for r in batch.taken.get(int(batch.keys[at]), ()) if isinstance(r, CustomerRecord)]
+        candidates += self.archive.records(
+            batch.known.get(at, []), record.customer_id, record.source, record.event_id
+        )
+        month = record.occurred_at[:7]
+        for found in candidates:
+            if (found.customer_id, found.source, found.event_id, found.occurred_at[:7]) == (
+                record.customer_id,
+                record.source,
+                record.event_id,
+                month,
+            ):
+                return found
+        return None
+
+    def _known(
+        self, origin: Origin, position: int, line: bytes, record: CustomerRecord, earlier: CustomerRecord
+    ) -> None:
+        if type(earlier) is type(record) and content(earlier, opened(earlier, self.vault)) == content(record):
+            self._duplicates += 1
+            self.counts.duplicate += 1
+            return
+        refusal = Refusal(
+            "id_reused_with_other_content", f"{record.source} {record.event_id} was taken with other content", "event_id"
+        )
+        self._refuse(origin, position, line, refusal, record)
+
+    def _original(self, reversal: Reversal) -> Record | None:
+        """The record that a reversal names: of several with that id the one taken last, this batch included."""
+        named = reversal.reverses
+        source = reversal.source if named.source is UNSET else named.source
+        batch = self._batch
+        for at in range(len(batch.placed) - 1, batch.added - 1, -1):
+            record = batch.records[at]
+            if batch.placed[at] >= 0 and isinstance(record, CustomerRecord) and (record.customer_id, record.source, record.event_id) == (
+                reversal.customer_id,
+                source,
+                named.event_id,
+            ):
+                return record
+        return self.archive.original(self.ids, reversal.customer_id, source, named.event_id)
+
+    # ------------------------------------------------------------------------------------------ calendar
+
+    def _take_close(self, origin: Origin, first: int, at: int, line: bytes, record: BusinessDayClosed) -> None:
+        earlier = self.shard.calendar.closes.get(record.source, {}).get(record.date)
+        if earlier is not None and earlier == content_of(record):
+            self._duplicates += 1
+            self.counts.duplicate += 1
+            return
+        if earlier is not None:
+            detail = f"{record.source} closed {record.date} before, with other content"
+            self._refuse(origin, first + at, line, Refusal("day_already_closed", detail, "date"), record)
+            return
+        stored = seal(record, self.vault)
+        self._took(origin, first, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
+        self._inputs[origin.input] = (self._inputs[origin.input][0], first + at + 1)
+        self.close_days()
+
+    def close_days(self) -> None:
+        """Close every day that is due, one by one; also takes up a close that a crash interrupted."""
+        while self.shard.closing:
+            for decision in closing.steps(self.shard):
+                customer_id = getattr(decision, "customer_id", None) or ""
+                self._decide(decision, customer_id)
+                if customer_id:
+                    self.touched.add(customer_id)
+                if isinstance(decision, DayClosing | DayClosed) and len(self._lines) >= CUT_AFTER_LINES:
+                    self.commit()
+
+    # ------------------------------------------------------------------------------------------ blocks
+
+    def activate(self, policy: PolicyActivated) -> None:
+        """Take a policy version into the log. The caller has checked that it may."""
+        self.shard.evolve(policy)
+        self._decide(policy, "")
+        self.commit()
+
+    def finish(self, source: Input) -> None:
+        """Forget how far a file was taken: it is done, and taking it again judges it anew."""
+        head = self.log.head()
+        if source in head.inputs:
+            self._inputs[source] = (head.inputs[source], 0)
+            self._marks[source] = Mark(0, "", 0)
+            self.commit()
+
+    def commit(self) -> None:
+        """Append what was taken since the last commit as one block; durable when this returns."""
+        inputs = {source: (start, end) for source, (start, end) in self._inputs.items() if start != end}
+        if not self._lines and not inputs:
+            return
+        batch = self._batch
+        records = [r for r, placed in zip(batch.records, batch.placed, strict=True) if placed >= 0][batch.counted :]
+        facts = Counter(map(type, records))
+        self.vault.commit()
+        at_clock = self._now()
+        block = self.log.append(
+            Draft(
+                lines=self._lines,
+                facts=len(records),
+                customers=np.array(self._customers, dtype="<u4").tobytes(),
+                inputs=inputs,
+                marks=self._marks,
+                duplicates=self._duplicates,
+                at=at_clock,
+            )
+        )
+        self._add_ids(block)
+        self.counts.taken += len(records)
+        self.counts.decisions += len(self._decisions)
+        by_type = {type_name(t): n for t, n in facts.items()}
+        self._tell(Told(block, at_clock, by_type, self._duplicates, self._decisions))
+        self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
+        self._begin_block()
+
+    def _add_ids(self, block: int) -> None:
+        batch = self._batch
+        for month, at in batch.by_month(since=batch.added):
+            placed = np.array(batch.placed, dtype=np.int64)[at]
+            kept = placed >= 0
+            if kept.any():
+                positions = (placed[kept] + (block << LINE_BITS)).astype(np.uint64)
+                self.ids.add(month, batch.keys[at][kept], positions)
+        batch.added = batch.seen()
+        batch.counted = sum(placed >= 0 for placed in batch.placed)
+
+
+class _Batch:
+    """One batch while it is taken. placed: line in its block of each record taken, -1 if not (yet) taken."""
+
+    def __init__(self, records: Sequence[Any], keys: Words, months: list[str]) -> None:
+        self.records, self.keys, self.months = records, keys, months
+        self.placed = [-1] * len(records)
+        self.odd: set[int] = set()
+        self.known: dict[int, list[int]] = {}
+        self.repeated: set[int] = set()
+        self.taken: dict[int, list[Record]] = {}
+        self.added = self.counted = 0
+
+    def seen(self) -> int:
+        """How many records of the batch were looked at: all up to the last one placed."""
+        return next((at + 1 for at in range(len(self.placed) - 1, -1, -1) if self.placed[at] >= 0), 0)
+
+    def by_month(self, since: int = 0) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """(month of occurred_at, indexes of its records from `since` on); what is no month is left out."""
+        everything = np.arange(since, len(self.records))
+        if len(self.months) == 1:
+            if _MONTH.match(self.months[0]):
+                yield month_from(self.months[0]), everything
+            return
+        of_each = np.array([r.occurred_at[:7] if isinstance(r, Record) else "" for r in self.records[since:]])
+        for text in self.months:
+            if _MONTH.match(text):
+                yield month_from(text), everything[of_each == text]

@@ -1,0 +1,152 @@
+"""What the processors need from the outside. Adapters are in infra/; each port has one conformance suite in tests/."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Input = tuple[str, int]
+"""A stream of records: topic and partition; for a file `file:NAME` and 0."""
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A place in a file: bytes and lines before it and the bytes' digest, so that another file is not resumed."""
+
+    size: int
+    digest: str
+    lines: int
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The end of a shard's log: last block (0: none), its number of lines so far, and how far each input was taken."""
+
+    block: int
+    lines: int
+    inputs: Mapping[Input, int]
+    marks: Mapping[Input, Mark]
+
+
+class Draft(msgspec.Struct):
+    """A block to be appended: lines in order and the positions behind them.
+
+    inputs: input -> (from, next), only those that moved; at: commit clock, ISO, information only; duplicates: records
+    left out because they were taken before, by input; customers: crc32 of the customer id of each line.
+    """
+
+    lines: list[bytes]
+    facts: int
+    customers: bytes
+    inputs: dict[Input, tuple[int, int]]
+    marks: dict[Input, Mark]
+    duplicates: int
+    at: str
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A block as read back: `header` fields of design plus its lines, decompressed only when asked for."""
+
+    number: int
+    first: int
+    lines: int
+    facts: int
+    duplicates: int
+    at: str
+    rules: int
+    customers: bytes
+    body: bytes
+
+
+class LogBusy(Exception):
+    """Another process writes this log; the message says which and what to do."""
+
+
+class LostShard(Exception):
+    """Another writer has written: this one must drop its state and reload from the head."""
+
+
+class LogDamaged(Exception):
+    """Stored bytes are not what was written: which block, what is wrong, what to do."""
+
+
+class EventLog(Protocol):
+    """The append-only log of one shard: the truth. Everything else may be deleted and made again from it."""
+
+    @property
+    def name(self) -> str:
+        """The log's own name."""
+
+    @property
+    def shard(self) -> bytes:
+        """16 bytes that name the shard."""
+
+    def head(self) -> Head:
+        """The end of the log as this writer knows it."""
+
+    def append(self, draft: Draft) -> int:
+        """Write one block; durable and seen by every reader when this returns its number.
+
+        One transaction holds the lines, the decisions among them and the positions. Raises LostShard when another
+        writer got there first or a position does not follow the stored one; then nothing was written. After any other
+        error the outcome is unknown: open the log anew. A crash inside leaves the whole block or nothing.
+        """
+
+    def blocks(self, after: int = 0) -> Iterator[Block]:
+        """Blocks in order, those up to number `after` left out. Raises LogDamaged."""
+
+    def block(self, number: int) -> Block:
+        """One block. Raises LogDamaged, or KeyError if there is none."""
+
+    def blocks_of(self, customer: int) -> Iterator[Block]:
+        """Blocks with a line about a customer, named by the crc32 of its id: other customers' lines are in them too."""
+
+    def close(self) -> None:
+        """Let go of the log; another process may write it."""
+
+
+class IdIndex(Protocol):
+    """Which identities the log holds, and where (derived: made again from the log when lost).
+
+    key: 64-bit hash of source and event_id; month: bucket, of occurred_at; position: block << 24 | line.
+    """
+
+    @property
+    def through(self) -> int:
+        """Every identity of the blocks up to this one is kept through a crash; below 1: none."""
+
+    @property
+    def needs_flush(self) -> bool:
+        """Whether so much is in memory that it should be flushed."""
+
+    def lookup(self, month: int, keys: Words) -> list[tuple[int, int]]:
+        """(place in keys, position) of everything that may be the same identity; the caller compares with the log."""
+
+    def add(self, month: int, keys: Words, positions: Words) -> None:
+        """Seen by `lookup` at once."""
+
+    def find(self, key: int) -> list[int]:
+        """Positions of a key in all months, ascending."""
+
+    def shared_keys(self) -> Iterator[tuple[int, list[int]]]:
+        """Keys with more than one position."""
+
+    def flush(self, through: int) -> None:
+        """Keep everything added, through a crash."""
+
+    def close(self) -> None:
+        """Let go of the file; what was not flushed is lost."""
+
+
+class Seal(Protocol):
+    """Keeps personal data unreadable without the customer's key."""
+
+    def seal(self, customer_id: str, plaintext: bytes, context: bytes) -> bytes:
+        """Ciphertext under the customer's key, which is made if there is none."""
+
+    def open(self, customer_id: str, sealed: bytes, context: bytes) -> bytes:
+        """The plaintext."""
+
+    def commit(self) -> None:
+        """Make new keys durable: before anything sealed under them is."""

@@ -1,0 +1,109 @@
+"""Lines as they stand in the log: records with their personal fields sealed, and decisions.
+
+Personal fields (``x-personal`` in the record definitions, DOMAIN §7) are taken out of a record before it is stored and
+put, as one ciphertext under the customer's key, into `sealed`. A required one leaves "*" behind.
+"""
+
+from base64 import b64decode, b64encode
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from events import decisions
+from events.catalog import RECORDS
+from events.codec import hints, metas, part_of
+from events.decisions import Decision
+from events.fields import CustomerRecord, Record
+from processors.ports import Seal
+
+Line = Record | Decision
+
+_LINES = msgspec.json.Decoder(reduce(or_, (*RECORDS.values(), *decisions.TYPES)))
+decode_line = _LINES.decode
+decode_lines = _LINES.decode_lines
+
+_REDACTED = "*"
+
+
+def _personal(struct: type[msgspec.Struct]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    """(field, personal fields inside it if it is an object, whether it is required) of a record type."""
+    found = []
+    required = {f.name for f in msgspec.structs.fields(struct) if f.required}
+    for field, annotation in hints(struct).items():
+        part = part_of(annotation)
+        if part is not None:
+            inner = tuple(name for name, _, _ in _personal(part))
+            if inner:
+                found.append((field, inner, field in required))
+        elif any((meta.extra_json_schema or {}).get("x-personal") for meta in metas(annotation)):
+            found.append((field, (), field in required))
+    return tuple(found)
+
+
+PERSONAL = {record_type: _personal(record_type) for record_type in RECORDS.values()}
+"""Record type -> its personal fields: what is sealed follows from the definitions alone."""
+
+
+def split(record: Record) -> tuple[Record, dict[str, Any]]:
+    """A record without its personal fields, and those fields; the record itself if it has none."""
+    hidden: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    for field, inner, required in PERSONAL[type(record)]:
+        value = getattr(record, field)
+        if value is UNSET:
+            continue
+        if not inner:
+            hidden[field] = value
+            changes[field] = _REDACTED if required else UNSET
+            continue
+        part = {name: each for name in inner if (each := getattr(value, name)) is not UNSET}
+        if part:
+            hidden[field] = part
+            changes[field] = msgspec.structs.replace(value, **dict.fromkeys(part, UNSET))
+    return (msgspec.structs.replace(record, **changes), hidden) if hidden else (record, hidden)
+
+
+def _context(record: Record) -> bytes:
+    return f"{getattr(record, 'customer_id', '')}\0{record.source}\0{record.event_id}".encode()
+
+
+def seal(record: Record, vault: Seal) -> Record:
+    """The record as it may be stored."""
+    public, hidden = split(record)
+    if not hidden:
+        return record
+    owner = record.customer_id if isinstance(record, CustomerRecord) else ""
+    sealed = vault.seal(owner, msgspec.json.encode(hidden), _context(record))
+    return msgspec.structs.replace(public, sealed=b64encode(sealed).decode())
+
+
+def opened(record: Record, vault: Seal) -> dict[str, Any]:
+    """A stored record's personal fields. Raises what the vault raises, for instance when the key was destroyed."""
+    if record.sealed is UNSET:
+        return {}
+    owner = record.customer_id if isinstance(record, CustomerRecord) else ""
+    fields: dict[str, Any] = msgspec.json.decode(vault.open(owner, b64decode(record.sealed), _context(record)))
+    return fields
+
+
+def content(record: Record, hidden: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The decoded content of a record, defaults filled in: two records are equal when these are (DOMAIN §2, Identity).
+
+    hidden: the opened personal fields of a stored record.
+    """
+    public, own = split(record)
+    fields: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(public, sealed=UNSET))
+    own = msgspec.json.decode(msgspec.json.encode(own)) if hidden is None else hidden
+    for field, value in own.items():
+        fields[field] = {**fields[field], **value} if field in fields and isinstance(value, dict) else value
+    for field, default in (("opening_balance", 0), ("booked_on", None), ("book", None)):
+        if field in type(record).__struct_fields__ and field not in fields:
+            fields[field] = {"opening_balance": default, "booked_on": fields.get("value_date"), "book": fields.get("amount")}[
+                field
+            ]
+    if "reverses" in fields:
+        fields["reverses"].setdefault("source", fields["source"])
+    return fields

@@ -1,0 +1,136 @@
+"""What projections are fed: blocks of the log in order, the customers they touched, and the shard after them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from aggregates.customer import Customer
+from aggregates.dates import Day, Month, iso
+from aggregates.policy import Policies, Policy
+from aggregates.shard import EARLIEST, Shard
+from events.decisions import Decision
+from projections.table import Table
+
+Row = tuple[Any, ...]
+"""Values of a table's columns in their order."""
+
+
+class Told(Protocol):
+    """One block. at: commit clock, ISO; facts: how many of each record type; decisions: (line of the log, decision)."""
+
+    @property
+    def block(self) -> int:
+        """Number of the block."""
+
+    @property
+    def at(self) -> str:
+        """Commit clock, ISO text."""
+
+    @property
+    def facts(self) -> Mapping[str, int]:
+        """How many records of each type were taken."""
+
+    @property
+    def duplicates(self) -> int:
+        """How many records were left out because they were taken before."""
+
+    @property
+    def decisions(self) -> Sequence[tuple[int, Decision]]:
+        """(line of the log, decision) in log order."""
+
+
+class Feed(msgspec.Struct):
+    """Input of one fold.
+
+    told: consecutive blocks; customers: every customer that they touched, as it is after the last of them; shard: the
+    state after the last of them; shard_id: the shard's name.
+    """
+
+    told: Sequence[Told]
+    customers: Iterable[Customer]
+    shard: Shard
+    shard_id: str
+
+    def decisions(self) -> Iterator[tuple[Told, int, Decision]]:
+        """(block, line of the log, decision) of all blocks, in log order."""
+        for told in self.told:
+            for line, decision in told.decisions:
+                yield told, line, decision
+
+
+class Projection(Protocol):
+    """Answers one question. version: raised whenever rows get another shape or meaning, so that they are made anew.
+
+    ``rows`` is a pure fold: the same feed gives the same rows; a row of a known key replaces it (``Table.adds``).
+    """
+
+    @property
+    def name(self) -> str:
+        """Names the projection and its position."""
+
+    @property
+    def version(self) -> int:
+        """Version of the rows."""
+
+    @property
+    def table(self) -> Table:
+        """Where the rows go."""
+
+    def rows(self, feed: Feed) -> Iterable[Row]:
+        """Rows to put for a feed."""
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """What reading needs besides rows: calendar and policies as of the same block. 0: not known yet.
+
+    oldest_month: the oldest month whose sums are still kept, 0 while no day is closed.
+    """
+
+    shard_id: str = ""
+    block: int = 0
+    first_month: Month = 0
+    last_closed: Month = 0
+    closed_through: Day = 0
+    retained_months: int = 0
+    policies: tuple[Policy, ...] = ()
+
+    @property
+    def oldest_month(self) -> Month:
+        """The oldest month whose sums are still kept; 0 while no day is closed."""
+        if not self.last_closed:
+            return self.first_month
+        return max(self.first_month, self.last_closed - self.retained_months + 1)
+
+    @property
+    def policy_version(self) -> str:
+        """The version that a customer stands under of whom nothing was decided: that of the last closed month."""
+        if not self.policies:
+            return ""
+        return Policies(self.policies).at(self.last_closed or self.first_month or EARLIEST).version
+
+    @property
+    def freshness(self) -> "Freshness":
+        """How fresh rows of this basis are."""
+        return Freshness(self.shard_id, self.block, iso(self.closed_through) if self.closed_through else None)
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """How fresh an answer is: the block it stands on, and through which date business days are closed (None: none)."""
+
+    shard: str
+    block: int
+    closed_through: str | None
+
+
+def basis_of(shard: Shard, shard_id: str, block: int) -> Basis:
+    """The basis of rows folded from a shard's state after a block."""
+    return Basis(
+        shard_id,
+        block,
+        shard.first_month,
+        shard.last_closed,
+        shard.closed_through,
+        shard.policies.retained_months if len(shard.policies) else 0,
+        tuple(shard.policies),
+    )
