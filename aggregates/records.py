@@ -74,24 +74,32 @@ def take(shard: Shard, record: Record, original: Record | None = None, history: 
 
 
 def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer | None], Outcome]:
+    """Records of one leg: nine of ten that a bank sends. Whatever is not plain goes the way of all other money."""
+
     def take_single(shard: Shard, r: MoneyRecord, _o: Record | None, _h: Customer | None) -> Outcome:
-        customer = shard.customers.get(r.customer_id)
-        found = None if customer is None else customer.accounts.get(r.account_id)
-        day = DAYS[r.value_date]
+        customer = shard.customers.all.get(r.customer_id)
+        if customer.__class__ is bytes:
+            customer = shard.customers.get(r.customer_id)
+        found = None if customer is None else customer.accounts.get(r.account_id)  # type: ignore[union-attr]
+        value_date = r.value_date
+        day = DAYS[value_date]
         if (
             found is None
             or day < found.opened
-            or (found.closed and day > found.closed)
+            or found.closed
             or r.currency != shard.currency
             or day > DAYS[r.occurred_at[:10]] + 1
             or day <= shard.last_closed_end
         ):
             return _legs(shard, r, None, None)
         delta = sign * r.amount
-        shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, delta)
-        if found.rolled != shard.last_closed:
-            accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
-        accounts.post(found, day, delta, shard.first_month)
+        shard.count(r.source, value_date if r.booked_on is UNSET else r.booked_on, delta)
+        days = found.days
+        if days and day == days[-2] and found.rolled == shard.last_closed:
+            found.balance += delta
+            days[-1] += delta
+        else:
+            shard.post(found, day, delta)
         return NOTHING
 
     return take_single

@@ -175,14 +175,23 @@ encode_lines = _ENCODER.encode_lines
 
 
 def check(record: Record) -> None:
-    """Check what msgspec does not: dates that exist, offsets, patterns. Raises ValueError naming the field."""
+    """Check what msgspec does not: dates that exist, offsets, patterns. Raises ValueError; ``examine`` says where."""
     for field, test in _PLANS[type(record)]:
         value = getattr(record, field)
         if value is not UNSET:
-            _apply(field, test, value)
+            if value.__class__ is list:
+                _apply(field, test, value)
+            else:
+                test(value)
 
 
-def decode_batch(data: bytes) -> tuple[list[bytes], Sequence[Record | Refusal | None], list[bytes]]:
+def _check_naming(record: Record) -> None:
+    """``check``, its error naming the field."""
+    for field, test in _PLANS[type(record)]:
+        _apply(field, test, getattr(record, field))
+
+
+def decode_batch(data: bytes) -> tuple[list[bytes], Sequence[Any], list[bytes]]:
     """Decode lines ending in a newline each -> (lines, records, lines in their shortest form), all of one length.
 
     A record is a Refusal where the line cannot be decoded and None where it is blank; its shortest form is then the line
@@ -283,7 +292,7 @@ def _examine_object(line: bytes, content: dict[str, Any]) -> Record | Refusal:
         return refuse("version_unsupported", f"{version} is not known, 1 is", "schema_version")
     try:
         record: Record = _ONE[name].decode(line)
-        check(record)
+        _check_naming(record)
     except _FieldError as error:
         return refuse("bad_value", error.detail, error.field)
     except msgspec.ValidationError as error:

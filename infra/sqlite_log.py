@@ -70,6 +70,18 @@ class WriterLock:
         os.close(self._file)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process is writing the log at this path."""
+    lock = Path(f"{path}-lock")
+    if not lock.exists():
+        return False
+    try:
+        WriterLock(lock).release()
+    except LogBusy:
+        return True
+    return False
+
+
 class SqliteEventLog:
     """See the module and ``processors.ports.EventLog``.
 

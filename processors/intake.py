@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 from zlib import crc32
 
@@ -40,6 +41,7 @@ CUT_AFTER_LINES = 5_000
 
 _KEPT_OF_TOO_LARGE = 65_536
 _SIMPLE = frozenset((*CREDITS, *DEBITS))
+_NOT_PLAIN = tuple(map(attrgetter, ("booked_on", "memo", "counterparty", "ext", "sealed")))
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 _encode_decision = msgspec.json.Encoder().encode
 
@@ -78,7 +80,8 @@ class Intake:
         self.touched: set[str] = set()
         self._tell, self._now = tell, now
         self._inputs: dict[Input, tuple[int, int]] = {}
-        self._marks: dict[Input, Mark] = {}
+        self._mark: Callable[[int], Mark] | None = None
+        self._first = 0
         self._batch = _Batch([], np.array([], dtype=np.uint64), [])
         self._begin_block()
 
@@ -90,34 +93,21 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------ batches
 
-    def take(self, origin: Origin, first: int, data: bytes, mark: Mark | None = None) -> None:
+    def take(self, origin: Origin, first: int, data: bytes, mark: Callable[[int], Mark] | None = None) -> None:
         """Take lines (each ending in a newline) at positions first, first + 1, …; in the log when this returns.
 
-        mark: what of a file lies behind the batch. Raises whatever the log raises: open it anew then.
+        mark: for a file, what lies behind the first so many lines of the batch. Raises whatever the log raises: open it anew then.
         """
         lines, records, shortest = codec.decode_batch(data)
         batch = self._batch = self._look_up(records)
         self._inputs.setdefault(origin.input, (first, first))
-        if mark is not None:
-            self._marks.setdefault(origin.input, Mark(0, "", 0))
+        self._first, self._mark = first, mark
         shard, touch, placed, odd = self.shard, self.touched.add, batch.placed, batch.odd
         appended, customers = self._lines, self._customers
+        plain = _plain(records)
         for at, record in enumerate(records):
             kind = record.__class__
-            if (
-                kind in _SIMPLE
-                and at not in odd
-                and (stamp := record.occurred_at)[10:] in TIMES
-                and stamp[:10] in DAYS
-                and record.value_date in DAYS
-                and record.source in SOURCES
-                and record.currency in CURRENCIES
-                and record.booked_on is UNSET
-                and record.memo is UNSET
-                and record.counterparty is UNSET
-                and record.ext is UNSET
-                and record.sealed is UNSET
-            ):
+            if kind in plain and at not in odd:
                 outcome = TAKE[kind](shard, record, None, None)
                 if outcome is NOTHING:
                     customer_id = record.customer_id
@@ -132,8 +122,6 @@ class Intake:
                 self._take_one(origin, first, at, lines[at], record)
             appended, customers = self._lines, self._customers
         self._inputs[origin.input] = (self._inputs[origin.input][0], first + len(lines))
-        if mark is not None:
-            self._marks[origin.input] = mark
         self.commit()
 
     def _look_up(self, records: Sequence[Any]) -> "_Batch":
@@ -331,7 +319,7 @@ class Intake:
         head = self.log.head()
         if source in head.inputs:
             self._inputs[source] = (head.inputs[source], 0)
-            self._marks[source] = Mark(0, "", 0)
+            self._mark = lambda _: Mark(0, "", 0)
             self.commit()
 
     def commit(self) -> None:
@@ -342,6 +330,7 @@ class Intake:
         batch = self._batch
         records = [r for r, placed in zip(batch.records, batch.placed, strict=True) if placed >= 0][batch.counted :]
         facts = Counter(map(type, records))
+        marks = {source: self._mark(end - self._first) for source, (_, end) in inputs.items()} if self._mark else {}
         self.vault.commit()
         at_clock = self._now()
         block = self.log.append(
@@ -350,7 +339,7 @@ class Intake:
                 facts=len(records),
                 customers=np.array(self._customers, dtype="<u4").tobytes(),
                 inputs=inputs,
-                marks=self._marks,
+                marks=marks,
                 duplicates=self._duplicates,
                 at=at_clock,
             )
@@ -373,6 +362,30 @@ class Intake:
                 self.ids.add(month, batch.keys[at][kept], positions)
         batch.added = batch.seen()
         batch.counted = sum(placed >= 0 for placed in batch.placed)
+
+
+def _plain(records: Sequence[Any]) -> frozenset[type[Record]]:
+    """Types of which every record of a batch is well formed and has nothing to seal, judged all at once."""
+    simple = [record for record in records if record.__class__ in _SIMPLE]
+    if not simple:
+        return frozenset()
+    stamps = [record.occurred_at for record in simple]
+    try:
+        if any(list(map(field, simple)).count(UNSET) != len(simple) for field in _NOT_PLAIN):
+            return frozenset()
+        for known, values in (
+            (SOURCES, {record.source for record in simple}),
+            (CURRENCIES, {record.currency for record in simple}),
+            (DAYS, {record.value_date for record in simple}),
+            (DAYS, {stamp[:10] for stamp in stamps}),
+            (TIMES, {stamp[10:] for stamp in stamps}),
+        ):
+            for value in values:
+                if value not in known:
+                    known[value]  # raises ValueError if it is malformed
+    except ValueError:
+        return frozenset()
+    return _SIMPLE
 
 
 class _Batch:

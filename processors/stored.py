@@ -22,8 +22,19 @@ from processors.ports import Seal
 Line = Record | Decision
 
 _LINES = msgspec.json.Decoder(reduce(or_, (*RECORDS.values(), *decisions.TYPES)))
-decode_line = _LINES.decode
-decode_lines = _LINES.decode_lines
+
+
+def decode_line(line: bytes) -> Line:
+    """One line of the log."""
+    found: Line = _LINES.decode(line)
+    return found
+
+
+def decode_lines(body: bytes) -> list[Line]:
+    """The lines of a block's body."""
+    found: list[Line] = _LINES.decode_lines(body)
+    return found
+
 
 _REDACTED = "*"
 
@@ -99,11 +110,9 @@ def content(record: Record, hidden: dict[str, Any] | None = None) -> dict[str, A
     own = msgspec.json.decode(msgspec.json.encode(own)) if hidden is None else hidden
     for field, value in own.items():
         fields[field] = {**fields[field], **value} if field in fields and isinstance(value, dict) else value
-    for field, default in (("opening_balance", 0), ("booked_on", None), ("book", None)):
-        if field in type(record).__struct_fields__ and field not in fields:
-            fields[field] = {"opening_balance": default, "booked_on": fields.get("value_date"), "book": fields.get("amount")}[
-                field
-            ]
+    for field, default in (("opening_balance", 0), ("booked_on", fields.get("value_date")), ("book", fields.get("amount"))):
+        if field in type(record).__struct_fields__:
+            fields.setdefault(field, default)
     if "reverses" in fields:
         fields["reverses"].setdefault("source", fields["source"])
     return fields

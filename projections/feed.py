@@ -82,10 +82,7 @@ class Projection(Protocol):
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """What reading needs besides rows: calendar and policies as of the same block. 0: not known yet.
-
-    oldest_month: the oldest month whose sums are still kept, 0 while no day is closed.
-    """
+    """What reading needs besides rows: calendar and policies as of the same block. 0: not known yet."""
 
     shard_id: str = ""
     block: int = 0

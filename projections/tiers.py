@@ -7,9 +7,24 @@ from aggregates.dates import iso
 from projections.feed import Basis, Feed, Row
 from projections.table import Table
 
+UNDECIDED: dict[str, str | int | None] = {
+    "state": "ordinary",
+    "level": None,
+    "watch": 0,
+    "below_entry": 0,
+    "grace_left": 0,
+    "until": None,
+    "since": None,
+    "policy_version": None,
+}
+"""Columns of a customer without a row: most have none, so that putting them costs nothing here."""
+
 
 class Tiers:
-    """One row a customer. policy_version is null while nothing was decided: it then follows the last closed month."""
+    """One row a customer about whom something was decided or brought; others are as ``UNDECIDED``.
+
+    policy_version is null while nothing was decided: it then follows the last closed month.
+    """
 
     name = "tiers"
     version = 1
@@ -30,11 +45,10 @@ class Tiers:
     )
 
     def rows(self, feed: Feed) -> Iterator[Row]:
-        """The touched customers. Most have no story: the row is then always the same."""
+        """The touched customers that have a story."""
         for customer in feed.customers:
             story = customer.story
             if story is None:
-                yield customer.id, "ordinary", None, 0, 0, 0, None, None, None
                 continue
             tier = story.tier
             yield (

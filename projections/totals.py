@@ -47,7 +47,7 @@ class Totals:
 
 
 def totals_alerts(kept: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Alerts `totals_differ`: the sum over the shards is not what the source stated. kept: rows in order of their key."""
+    """Alerts `totals_differ`: the sum over the shards is not what was stated. kept: rows in order of their key."""
     for (source, date), shards in groupby(kept, key=lambda row: (row[0], row[1])):
         rows = list(shards)
         actual = {"count": sum(row[3] for row in rows), "signed_sum": sum(narrow(row[4]) for row in rows)}

@@ -56,3 +56,8 @@ def common(function: Function) -> Function:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal something that has to be known, on stderr."""
+    click.echo(f"guanxi: {line}", err=True)

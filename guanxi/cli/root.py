@@ -25,7 +25,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Records": {
         "ingest": Entry("ingest", "Take records from files into the log, each exactly once."),
-        "import": Entry("imports", "Take foreign data in as records."),
+        "import": Entry("import_berka", "Take foreign data in as records."),
         "simulate": Entry("simulate", "Write the records of a made-up Chinese bank."),
         "rejected": Entry("rejected", "Records that were refused, and why."),
     },
@@ -38,7 +38,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     "Running it": {
         "status": Entry("status", "How far the log and its views are."),
         "rebuild": Entry("rebuild", "Make the views anew from the log, or compare them with it."),
-        "policy": Entry("policy", "Check a policy file."),
+        "policy": Entry("policy_check", "Check a policy file."),
     },
 }
 """Every command under its heading, in the order of the help page."""

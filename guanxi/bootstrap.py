@@ -1,0 +1,297 @@
+"""Wires everything: the only place that names adapters. A bank is a log with what is derived from it, opened together.
+
+Beside the log `NAME` stand: `NAME-lock`, held by the process that writes; `NAME-vault`, the customers' keys wrapped under the
+master key, and `NAME-master.key`, both to be kept; `NAME-views`, `NAME-ids`, `NAME-snapshot`, derived, which may be deleted.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import msgspec
+
+from aggregates.dates import iso, iso_month
+from aggregates.policy import Policy, PolicyRefused
+from guanxi import policy_file
+from guanxi.errors import UserError
+from guanxi.keeper import DerivedAhead, Keeper, rebuild
+from guanxi.reading import Batch, batches, batches_of
+from guanxi.settings import Settings
+from infra.ids import IdIndex, IdIndexError
+from infra.sqlite_log import SqliteEventLog, is_locked
+from infra.sqlite_snapshots import SqliteSnapshots
+from infra.sqlite_views import SqliteViews
+from infra.vault import Vault, has_keys, master_key
+from processors.intake import Counts, Origin
+from processors.ports import LogBusy, Mark
+from projections.differences import Difference
+from projections.feed import Freshness
+
+Opened = TypeVar("Opened", SqliteEventLog, SqliteViews)
+
+Progress = Callable[[int, int | None, int], None]
+"""Told bytes done, bytes in all if known, records seen."""
+Blocks = Callable[[int, int], None]
+"""Told blocks done and blocks in all."""
+Say = Callable[[str], None]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where a log stands."""
+
+    log: str
+    blocks: int
+    lines: int
+    stored_bytes: int
+    customers: int
+    first_month: str | None
+    closed_through: str | None
+    policies: list[str]
+    views_block: int
+    snapshot_block: int
+    being_written: bool
+
+
+def _nothing(*_: object) -> None:
+    """Tells nobody."""
+
+
+def now() -> str:
+    """The commit clock, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Bank:
+    """A log opened with all that belongs to it. Use as a context manager; leaving it writes what is derived.
+
+    write: take the writer's lock, make what is missing. say: told, once, what a person has to know.
+    Raises UserError, LogBusy, LogUnusable, LogDamaged, VaultError, ViewsUnusable.
+    """
+
+    def __init__(self, settings: Settings, *, write: bool, say: Say = _nothing) -> None:
+        self.path = settings.log_file
+        self._stack = ExitStack()
+        self._keeper: Keeper | None = None
+        self._say = say
+        self.views: SqliteViews
+        try:
+            if write:
+                self._open_writer(settings)
+            else:
+                self._open_reader()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    # ------------------------------------------------------------------------------------------ taking records
+
+    def ingest(self, paths: Sequence[str], progress: Progress = _nothing) -> Counts:
+        """Take the records of files in their order ("-": standard input). What is taken stays taken, come what may.
+
+        A file that was left in the middle (a crash, Ctrl-C) goes on behind what was taken, provided it still begins with
+        the same bytes. Raises UserError for a file that cannot be read, before anything is taken.
+        """
+        for path in paths:
+            if path != "-" and not Path(path).is_file():
+                raise UserError("no such file", path, "check the name")
+        total = None if "-" in paths else sum(Path(path).stat().st_size for path in paths)
+        done = 0
+        for path in paths:
+            with ExitStack() as stack:
+                stream = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
+                done = self._take_all(path, batches(stream, self._mark(path)), done, total, progress)
+        return self.counts
+
+    def ingest_lines(
+        self, name: str, lines: Iterable[bytes], total: int | None = None, progress: Progress = _nothing
+    ) -> Counts:
+        """Take records made by a program, one a line without newline, under a name that stands for a file's."""
+        self._take_all(name, batches_of(lines), 0, total, progress)
+        return self.counts
+
+    def _mark(self, name: str) -> Mark:
+        return self._log.head().marks.get((f"file:{name}", 0), Mark(0, "", 0))
+
+    def _take_all(
+        self, name: str, found: Iterable[Batch], done: int, total: int | None, progress: Progress
+    ) -> int:
+        keeper = self._writer()
+        origin = Origin((f"file:{name}", 0), file=name)
+        for batch in found:
+            if batch.first < self._log.head().inputs.get(origin.input, 0):
+                keeper.intake.finish(origin.input)  # another stream under a known name
+            keeper.intake.take(origin, batch.first, batch.data, batch.mark)
+            done += len(batch.data)
+            if keeper.due:
+                keeper.checkpoint()
+            counts = keeper.intake.counts
+            progress(done, total, counts.taken + counts.duplicate + counts.refused)
+        keeper.intake.finish(origin.input)
+        return done
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the records taken since the bank was opened."""
+        return self._writer().intake.counts
+
+    def _writer(self) -> Keeper:
+        if self._keeper is None:
+            raise RuntimeError("the bank was opened for reading")
+        return self._keeper
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    @property
+    def freshness(self) -> Freshness:
+        """How fresh the views are."""
+        return self.views.freshness
+
+    def status(self) -> Status:
+        """Where the log stands and what is derived from it."""
+        basis = self.views.basis()
+        head = self._log.head()
+        return Status(
+            log=str(self.path),
+            blocks=head.block,
+            lines=head.lines,
+            stored_bytes=self._log.stored_bytes(),
+            customers=sum(count for _, _, count in self.views.levels()),
+            first_month=iso_month(basis.first_month) if basis.first_month else None,
+            closed_through=iso(basis.closed_through) if basis.closed_through else None,
+            policies=[policy.version for policy in basis.policies],
+            views_block=basis.block,
+            snapshot_block=SqliteSnapshots(self._beside("snapshot")).block(),
+            being_written=is_locked(self.path),
+        )
+
+    def rebuild(self, *, check: bool, progress: Blocks = _nothing) -> Iterator[Difference]:
+        """Every projection anew from the log. check: tell each difference from the live ones and change nothing.
+
+        Without check the new ones take the place of the live ones; no difference is told.
+        """
+        if check:
+            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f"{self.path.name}-check-") as folder:
+                rebuilt = SqliteViews(Path(folder) / "views", write=True)
+                try:
+                    rebuild(self._log, rebuilt, progress)
+                    yield from self.views.differences(rebuilt)
+                finally:
+                    rebuilt.close()
+            return
+        self.views.close()
+        beside = SqliteViews.beside(self._beside("views"))
+        try:
+            rebuild(self._log, beside, progress)
+            beside.swap()
+        except BaseException:
+            beside.discard()
+            raise
+        finally:
+            self.views = SqliteViews(self._beside("views"), write=self._keeper is not None)
+
+    # ------------------------------------------------------------------------------------------ opening
+
+    def _beside(self, suffix: str) -> str:
+        return f"{self.path}-{suffix}"
+
+    def _open_reader(self) -> None:
+        self._log = self._closing(SqliteEventLog(str(self.path)))
+        views = self._beside("views")
+        if not Path(views).exists() or self._lag(views):
+            self._catch_up()
+        self.views = self._closing(SqliteViews(views))
+
+    def _lag(self, views: str) -> bool:
+        with SqliteViews(views) as found:
+            return bool(found.stale) or found.freshness.block < self._log.head().block
+
+    def _catch_up(self) -> None:
+        """Bring the views to the end of the log, unless another process is writing and will."""
+        try:
+            with Bank(Settings(log=f"sqlite:///{self.path}"), write=True, say=self._say):
+                pass
+        except LogBusy:
+            if not Path(self._beside("views")).exists():
+                raise
+
+    def _open_writer(self, settings: Settings) -> None:
+        policy = policy_file.load(settings.policy)[0] if settings.policy else None
+        if not self.path.parent.is_dir():
+            raise UserError("no such folder", str(self.path.parent), "make it first, or give another --log")
+        self._log = self._closing(SqliteEventLog(str(self.path), write=True))
+        self._vault = self._open_vault()
+        try:
+            keeper = self._open_keeper()
+            keeper.recover()
+        except (DerivedAhead, IdIndexError):
+            self._discard_derived()
+            keeper = self._open_keeper()
+            keeper.recover()
+        if policy is not None or not len(keeper.shard.policies):
+            try:
+                keeper.activate(policy or Policy())
+            except PolicyRefused as error:
+                raise UserError(str(error), str(settings.policy)) from error
+        self._keeper = keeper
+        self._stack.callback(self._vault.close)
+
+    def _open_vault(self) -> Vault:
+        path, key_file = self._beside("vault"), Path(self._beside("master.key"))
+        master, made = master_key(os.environ, key_file, vault_has_keys=has_keys(path))
+        if made:
+            self._say(
+                f"{key_file}: a new master key; keep a copy of it in a safe place: "
+                "without it the personal data in this log cannot be read by anyone"
+            )
+        return Vault(path, master)
+
+    def _open_keeper(self) -> Keeper:
+        ids = IdIndex(self._beside("ids"))
+        views = SqliteViews(self._beside("views"), write=True)
+        if views.stale or views.basis().shard_id not in ("", self._log.shard.hex()):
+            views.close()
+            _delete(self._beside("views"))
+            views = SqliteViews(self._beside("views"), write=True)
+        self.views, self._ids = views, ids
+        return Keeper(self._log, ids, self._vault, SqliteSnapshots(self._beside("snapshot")), views, now)
+
+    def _discard_derived(self) -> None:
+        self.views.close()
+        self._ids.close()
+        for suffix in ("views", "ids", "snapshot"):
+            _delete(self._beside(suffix))
+
+    def _closing(self, thing: Opened) -> Opened:
+        self._stack.callback(thing.close)
+        return thing
+
+    def __enter__(self) -> "Bank":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._keeper is not None and kind is None:
+                self._keeper.checkpoint()
+        finally:
+            if self._keeper is not None:
+                self.views.close()
+                self._ids.close()
+            self._stack.close()
+
+
+def open_bank(settings: Settings, *, write: bool, say: Say = _nothing) -> Bank:
+    """Open the bank that the settings name; see ``Bank``."""
+    return Bank(settings, write=write, say=say)
+
+
+def _delete(path: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(path + suffix).unlink(missing_ok=True)

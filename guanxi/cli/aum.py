@@ -1,0 +1,61 @@
+"""`guanxi aum`: balances, and month averages."""
+
+import re
+from typing import Final
+
+import click
+
+from guanxi.cli.options import Asked, common
+from guanxi.cli.asking import known, page
+from guanxi.cli.render import Column, Listing, amount, show, term, text
+from guanxi.cli.words import CATEGORIES, Words
+from projections.customers import By
+
+_MONTH: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
+
+CUSTOMER = Column(Words("客户", "Customer"), text("customer_id"))
+PARTS: Final[dict[By, tuple[tuple[str, Column], ...]]] = {
+    "total": (),
+    "category": (("category", Column(Words("资产类别", "Category"), term("category", CATEGORIES))),),
+    "account": (
+        ("category", Column(Words("资产类别", "Category"), term("category", CATEGORIES))),
+        ("account_id", Column(Words("账户", "Account"), text("account_id"))),
+    ),
+}
+SPOT: Final = (("spot", Column(Words("金融资产", "AUM"), amount("spot"), right=True)),)
+MONTH: Final = (
+    ("month", Column(Words("月份", "Month"), text("month"))),
+    ("sum", Column(Words("日终余额合计", "Sum of days"), amount("sum"), right=True)),
+    ("days", Column(Words("天数", "Days"), text("days"), right=True)),
+    ("average", Column(Words("月日均", "Month average"), amount("average"), right=True)),
+)
+
+
+def listing(by: By, *, of_month: bool) -> Listing:
+    """Keys and columns of the rows asked for."""
+    columns = (("customer_id", CUSTOMER), *PARTS[by], *(MONTH if of_month else SPOT))
+    return Listing([key for key, _ in columns], [column for _, column in columns])
+
+
+def a_month(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check the form of a month."""
+    if value is not None and not _MONTH.match(value):
+        raise click.BadParameter(f"{value!r} is not a month; write YYYY-MM", ctx, param)
+    return value
+
+
+@click.command("aum")
+@click.option("--customer", metavar="ID", help="That of one customer.")
+@click.option("--month", metavar="YYYY-MM", callback=a_month, help="Sum and average of a month instead of today's balance.")
+@click.option("--by", type=click.Choice(list(PARTS)), default="total", show_default=True, help="How finely told apart.")
+@common
+@click.pass_obj
+def command(asked: Asked, customer: str | None, month: str | None, by: By) -> None:
+    """Balances of all customers with accounts, everything taken so far counted.
+
+    JSON lines and CSV give minor units. Of a month that is not over the balance is taken to stay as it is.
+    """
+    with page(asked) as on:
+        if customer is not None:
+            known(on.views, customer)
+        show(on.views.aum(by, month, customer), listing(by, of_month=month is not None), asked, on.look, on.footer)

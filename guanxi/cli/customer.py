@@ -1,0 +1,164 @@
+"""`guanxi customer`: everything about one customer on a page."""
+
+import sys
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from aggregates.policy import Policies
+from guanxi.cli.customer_page import bar, bar_whole, page_of
+from guanxi.cli.options import Asked, common
+from guanxi.cli.asking import Page, known, page
+from guanxi.cli.render import Column, Look, Row, amount, console, pairs, put_json_lines, put_table, term, text
+from guanxi.cli.tier_changes import LISTING as CHANGES
+from guanxi.cli.words import ALERTS, CATEGORIES, STATES, Words
+
+BAR_CELLS: Final = 24
+
+ACCOUNTS = (
+    Column(Words("账户", "Account"), text("account_id")),
+    Column(Words("资产类别", "Category"), term("category", CATEGORIES)),
+    Column(Words("开户", "Opened"), text("opened")),
+    Column(Words("销户", "Closed"), text("closed")),
+    Column(Words("余额", "Balance"), amount("balance"), right=True),
+)
+ALERT_COLUMNS = (
+    Column(Words("核对提示", "Alert"), term("kind", ALERTS)),
+    Column(Words("日期", "Date"), text("date")),
+    Column(Words("账户", "Account"), text("account_id")),
+    Column(Words("应为", "Expected"), text("expected"), right=True),
+    Column(Words("实为", "Actual"), text("actual"), right=True),
+    Column(Words("编号", "Event id"), text("event_id")),
+)
+
+
+@click.command("customer")
+@click.argument("customer_id", metavar="ID")
+@common
+@click.pass_obj
+def command(asked: Asked, customer_id: str) -> None:
+    """Everything about one customer: accounts, AUM, month averages, tier, what the month still asks, tier changes.
+
+    --format jsonl gives the page as one JSON object, amounts in minor units.
+    """
+    how = asked.rows(is_terminal=sys.stdout.isatty())
+    if how == "csv":
+        raise click.UsageError("a page has no CSV form: take --format table or jsonl")
+    with page(asked) as on:
+        found = load_page(on, customer_id)
+        if how == "jsonl":
+            put_json_lines([found])
+        else:
+            put_page(found, on)
+
+
+def load_page(on: Page, customer_id: str) -> dict[str, Any]:
+    """The page of a customer. Raises FoundWrong for one never heard of."""
+    known(on.views, customer_id)
+    customer = on.views.customer(customer_id)
+    assert customer is not None
+    tier = next(on.views.tiers(customer_id))
+    return page_of(customer, on.basis, tier, on.views.tier_changes(customer_id), on.views.alerts(customer_id))
+
+
+def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
+    """Put the page on the terminal. footer: how fresh it is, in its last line."""
+    to, look = console(), on.look
+    to.print(Text(f"客户 Customer {found['customer_id']}", style="bold"))
+    for words, value in pairs([*_tier(found["tier"], look), *_money(found, look)]):
+        to.print(Text(f"  {words}  {value}"))
+    _section(to, Words("账户", "Accounts"))
+    put_table(found["accounts"], ACCOUNTS, look, to)
+    if found["months"]:
+        _section(to, Words("月日均", "Month averages"))
+        _put_months(to, found["months"], on)
+    if found["outlook"]:
+        _section(to, Words("本月", f"This month, through {found['outlook']['date']}"))
+        for words, value in pairs(_outlook(found["outlook"], look)):
+            to.print(Text(f"  {words}  {value}"))
+    if found["tier_changes"]:
+        _section(to, Words("等级变动", "Tier changes"))
+        put_table(found["tier_changes"], CHANGES.columns[1:], look, to)
+    if found["alerts"]:
+        _section(to, Words("核对提示", "Integrity alerts"))
+        put_table(found["alerts"], ALERT_COLUMNS, look, to)
+    if footer:
+        click.echo(f"\n{on.footer}")
+
+
+def _section(to: Console, words: Words) -> None:
+    to.print()
+    to.print(Text(str(words), style="bold"))
+
+
+def _tier(tier: Row, look: Look) -> list[tuple[Words, str]]:
+    rows = [(Words("状态", "State"), str(STATES.get(tier["state"], tier["state"])))]
+    if tier["level"]:
+        rows.append((Words("等级", "Level"), look.level(tier["level"])))
+    if tier["since"]:
+        rows.append((Words("自", "Since"), tier["since"]))
+    if tier["state"] == "vip":
+        rows.append((Words("降级关注期", "Watch"), _month_count(tier["watch"])))
+        rows.append((Words("低于门槛", "Below entry"), _month_count(tier["below_entry"])))
+    if tier["state"] == "lapsed":
+        rows.append((Words("宽限", "Grace left"), _month_count(tier["grace_left"])))
+    if tier["until"]:
+        rows.append((Words("特殊至", "Until"), tier["until"]))
+    rows.append((Words("政策", "Policy"), tier["policy_version"] or "-"))
+    return rows
+
+
+def _month_count(months: int) -> str:
+    return f"{months} 个月 month{'' if months == 1 else 's'}"
+
+
+def _money(found: dict[str, Any], look: Look) -> list[tuple[Words, str]]:
+    aum = found["aum"]
+    if aum["spot"] is None:
+        return [(Words("金融资产", "AUM"), "-")]
+    total = look.money(aum["spot"])
+    rows = [(Words("金融资产", "AUM"), f"{total} {look.currency}")]
+    width = len(total)
+    for category, minor in aum["by_category"].items():
+        words = CATEGORIES.get(category, Words(category, category))
+        rows.append((Words(f"  {words.zh}", words.en), f"{look.money(minor):>{width}}"))
+    return rows
+
+
+def _put_months(to: Console, months: list[Row], on: Page) -> None:
+    """A line a month: average, a bar against the ladder (ticks: thresholds), the level reached."""
+    policies = Policies(on.basis.policies)
+    policy = policies.latest if len(policies) else None
+    whole = bar_whole([month["average"] for month in months], policy)
+    marks = [lv.threshold_minor for lv in policy.ladder] if policy else []
+    amounts = [on.look.money(month["average"]) for month in months]
+    width = max(map(len, amounts))
+    for month, shown in zip(months, amounts, strict=True):
+        reached = on.look.level(month["reached"]) if month["reached"] else ""
+        to.print(
+            Text(f"  {month['month']}  {shown:>{width}}  {bar(month['average'], whole, BAR_CELLS, marks)}  {reached}".rstrip())
+        )
+
+
+def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:
+    rows = [
+        (Words("月初至今日均", "Month to date"), look.money(found["month_to_date"])),
+        (Words("预计月日均", "Projected average"), look.money(found["projected"])),
+    ]
+    for key, words in (("hold", Words("保级需增", "Top-up to hold")), ("reach", Words("升级需增", "Top-up to reach"))):
+        top_up = found[key]
+        if top_up is not None:
+            rows.append((words, f"{look.level(top_up['level'])}  {_asked(top_up['amount'], found['days_left'], look)}"))
+    return rows
+
+
+def _asked(minor: int | None, days_left: int, look: Look) -> str:
+    if minor is None:
+        return "月末已过 the month is over"
+    if not minor:
+        return "已够 nothing more"
+    return f"{look.money(minor)}  自明日起 from tomorrow, {days_left} day{'' if days_left == 1 else 's'}"
+
+

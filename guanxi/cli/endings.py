@@ -1,0 +1,54 @@
+"""How a run that fails ends: one line for the person, and the exit code of CONTRACT §4."""
+
+from typing import Final
+
+import click
+
+from guanxi.errors import UserError
+
+FOUND_WRONG: Final = 1
+WRONG_CALL: Final = 2
+STOPPED: Final = 130
+"""After Ctrl-C, as shells say it: 128 + SIGINT."""
+
+KNOWN: Final[dict[str, int]] = {
+    "LogBusy": WRONG_CALL,
+    "LogUnusable": WRONG_CALL,
+    "LogDamaged": FOUND_WRONG,
+    "LostShard": FOUND_WRONG,
+    "VaultError": WRONG_CALL,
+    "PolicyError": WRONG_CALL,
+    "PolicyRefused": WRONG_CALL,
+    "BerkaError": WRONG_CALL,
+    "MonthNotKept": WRONG_CALL,
+    "ViewsUnusable": WRONG_CALL,
+}
+"""Errors that say themselves what, where and what to do, by name: so that the front door imports no adapter."""
+
+
+def ending(error: Exception) -> tuple[str, int]:
+    """What to tell about an error in one line, and the exit code."""
+    line, code = _told(error)
+    return " ".join(line.split()), code
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx is not None else "guanxi"
+        return f"{error.format_message().rstrip('.')}; see {command} --help", WRONG_CALL
+    if isinstance(error, click.ClickException):
+        return error.format_message(), WRONG_CALL
+    if isinstance(error, click.Abort):
+        return "stopped", STOPPED
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    for cls in type(error).__mro__:
+        if cls.__name__ in KNOWN:
+            return str(error), KNOWN[cls.__name__]
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; check the path, its permissions and the space left", WRONG_CALL
+    return (
+        f"{type(error).__name__}: {error}; a fault of this program, please report it (GUANXI_DEBUG=1 shows where)",
+        FOUND_WRONG,
+    )

@@ -1,0 +1,203 @@
+"""Rows as a table, JSON lines or CSV, streamed; money and terms as people read them."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
+
+import click
+import msgspec
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from aggregates.money import exponent
+from aggregates.policy import DEFAULT_LADDER, Level, Policy
+from guanxi.cli.options import Asked
+from guanxi.cli.words import Words
+
+Row = Mapping[str, Any]
+
+AT_ONCE: Final = 500
+"""Rows of a table that are laid out together: columns are as wide as these, or as the widest so far."""
+
+NOT_A_TERMINAL_COLUMNS: Final = 10_000
+"""Width of a table that goes to a file or pipe: nothing is folded."""
+
+
+class Look(NamedTuple):
+    """What cells need to know: the currency, and the levels by code."""
+
+    currency: str = "CNY"
+    levels: Mapping[str, Level] = {level.code: level for level in DEFAULT_LADDER}
+
+    def money(self, minor: int | None) -> str:
+        """Minor units with thousands separators and the currency's digits; - for none."""
+        return "-" if minor is None else money(minor, self.currency)
+
+    def level(self, code: str | None) -> str:
+        """A level in both languages; its code where the policy has no name, - for none."""
+        if code is None:
+            return "-"
+        known = self.levels.get(code)
+        return str(Words(known.name_zh, known.name_en)).strip() or code if known else code
+
+
+class Column(NamedTuple):
+    """A column of a table: its heading, and the text of its cell from a row."""
+
+    heading: Words
+    cell: Callable[[Row, Look], str]
+    right: bool = False
+
+
+class Listing(NamedTuple):
+    """Rows of one kind: keys and order of JSON lines and CSV (CONTRACT §4), and the columns of the table."""
+
+    keys: Sequence[str]
+    columns: Sequence[Column]
+
+
+def money(minor: int, currency: str) -> str:
+    """Minor units as people write them: 123456789 CNY -> 1,234,567.89."""
+    digits = exponent(currency)
+    whole, rest = divmod(abs(minor), 10**digits)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
+
+
+def text(key: str) -> Callable[[Row, Look], str]:
+    """The cell of a value shown as it is; - for none."""
+    return lambda row, _: "-" if row[key] is None else str(row[key])
+
+
+def count(key: str) -> Callable[[Row, Look], str]:
+    """The cell of a number of months; - for none."""
+    return lambda row, _: str(row[key]) if row[key] else "-"
+
+
+def amount(key: str) -> Callable[[Row, Look], str]:
+    """The cell of an amount in minor units."""
+    return lambda row, look: look.money(row[key])
+
+
+def level(key: str) -> Callable[[Row, Look], str]:
+    """The cell of a level."""
+    return lambda row, look: look.level(row[key])
+
+
+def term(key: str, words: Mapping[str, Words]) -> Callable[[Row, Look], str]:
+    """The cell of a fixed word, in both languages."""
+    return lambda row, _: str(words.get(row[key], row[key]))
+
+
+def freshness_line(block: int, closed_through: str | None) -> str:
+    """How fresh what was shown is."""
+    closed = f"business days closed through {closed_through}" if closed_through else "no business day closed yet"
+    return f"as of block {block:,}, {closed}"
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or as they need."""
+    wide = None if sys.stdout.isatty() else NOT_A_TERMINAL_COLUMNS
+    return Console(file=sys.stdout, width=wide, highlight=False, emoji=False, markup=False)
+
+
+def look_of(policies: Iterable[Policy]) -> Look:
+    """The look of a log: the currency of its latest policy, and the levels of every version, the latest last."""
+    versions = sorted(policies, key=lambda policy: policy.valid_from or 0)
+    if not versions:
+        return Look()
+    return Look(versions[-1].currency, {level.code: level for policy in versions for level in policy.ladder})
+
+
+def show(rows: Iterable[Row], listing: Listing, asked: Asked, look: Look, footer: str) -> None:
+    """Put rows out as asked for. What goes wrong with the first row goes wrong before anything is written.
+
+    rows: closed when this returns, so that a reader that went away leaves nothing open.
+    """
+    with ExitStack() as stack:
+        if isinstance(rows, Generator):
+            stack.callback(rows.close)
+        stream = iter(rows)
+        begun = chain(list(islice(stream, 1)), stream)
+        match asked.rows(is_terminal=sys.stdout.isatty()):
+            case "jsonl":
+                put_json_lines(begun)
+            case "csv":
+                put_csv(begun, listing.keys)
+            case "table":
+                put_table(begun, listing.columns, look)
+                click.echo(footer)
+
+
+def put_json_lines(rows: Iterable[Row]) -> None:
+    """One JSON object a row, nulls kept."""
+    out = sys.stdout.buffer
+    for row in rows:
+        out.write(to_json(row) + b"\n")
+
+
+def to_json(value: Any) -> bytes:
+    """Compact JSON, UTF-8; integers of any size."""
+    try:
+        return msgspec.json.encode(value)
+    except OverflowError:
+        plain = msgspec.to_builtins(value, builtin_types=(int,))
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def put_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:
+    """CSV with a header; null is empty, what is no plain value is JSON."""
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(keys)
+    for row in rows:
+        out.writerow([_csv_cell(row[key]) for key in keys])
+
+
+def _csv_cell(value: Any) -> Any:
+    return to_json(value).decode() if isinstance(value, dict | list | tuple) else value
+
+
+def put_table(rows: Iterable[Row], columns: Sequence[Column], look: Look, to: Console | None = None) -> None:
+    """A table, laid out so many rows at a time; says so when there are none."""
+    to = to or console()
+    stream = iter(rows)
+    widths = [max(map(cell_len, column.heading)) for column in columns]
+    first = True
+    while part := list(islice(stream, AT_ONCE)):
+        cells = [[column.cell(row, look) for column in columns] for row in part]
+        widths = [max(width, *(_width(row[at]) for row in cells)) for at, width in enumerate(widths)]
+        to.print(_table(columns, cells, widths, headed=first))
+        first = False
+    if first:
+        to.print(Text("无记录 none", style="dim"))
+
+
+def _width(cell: str) -> int:
+    return max(map(cell_len, cell.split("\n")))
+
+
+def _table(columns: Sequence[Column], cells: list[list[str]], widths: list[int], *, headed: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_header=headed, show_edge=False)
+    for column, width in zip(columns, widths, strict=True):
+        zh, en = column.heading
+        justify = "right" if column.right else "left"
+        heading = Text(zh if zh == en else f"{zh}\n{en}", justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify, min_width=width, overflow="fold")  # type: ignore[arg-type]
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def pairs(rows: Iterable[tuple[Words, str]]) -> Iterator[tuple[str, str]]:
+    """Terms and values as the two columns of a page, the terms padded to one width."""
+    found = [(str(words), value) for words, value in rows]
+    width = max((cell_len(words) for words, _ in found), default=0)
+    for words, value in found:
+        yield words + " " * (width - cell_len(words)), value

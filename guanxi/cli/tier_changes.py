@@ -1,0 +1,52 @@
+"""`guanxi tier-changes`: what changed, and on which months it rests."""
+
+import click
+
+from aggregates.money import average
+from guanxi.cli.options import Asked, common
+from guanxi.cli.asking import known, page
+from guanxi.cli.render import Column, Listing, Look, Row, show, term, text
+from guanxi.cli.words import KINDS, STATES, Words
+
+
+def standing(row: Row, look: Look) -> str:
+    """A state as short as can be: the level where there is one."""
+    if row["state"] == "vip":
+        return look.level(row["level"])
+    word = str(STATES.get(row["state"], row["state"]))
+    return f"{word} · {look.level(row['level'])}" if row["level"] else word
+
+
+def months(row: Row, look: Look) -> str:
+    """The month averages that a change rests on, a line each."""
+    return "\n".join(f"{m['month']} {look.money(average(m['sum'], m['days']))}" for m in row["months"]) or "-"
+
+
+LISTING = Listing(
+    (
+        "id", "sequence", "customer_id", "kind", "closed_month", "effective_date", "before", "after", "watch",
+        "below_entry", "months", "policy_version", "decided_at", "cause",
+    ),
+    (
+        Column(Words("客户", "Customer"), text("customer_id")),
+        Column(Words("序号", "No."), text("sequence"), right=True),
+        Column(Words("生效日", "Effective"), text("effective_date")),
+        Column(Words("变动", "Change"), term("kind", KINDS)),
+        Column(Words("前", "Before"), lambda row, look: standing(row["before"], look)),
+        Column(Words("后", "After"), lambda row, look: standing(row["after"], look)),
+        Column(Words("月日均", "Month averages"), months),
+    ),
+)  # fmt: skip
+
+
+@click.command("tier-changes")
+@click.option("--customer", metavar="ID", help="Those of one customer.")
+@click.option("--after", metavar="SEQ", type=click.IntRange(0), default=0, help="Those after this number in a customer's own count.")
+@common
+@click.pass_obj
+def command(asked: Asked, customer: str | None, after: int) -> None:
+    """Tier changes as subscribers see them, with the months they rest on; by customer, then in order."""
+    with page(asked) as on:
+        if customer is not None:
+            known(on.views, customer)
+        show(on.views.tier_changes(customer, after), LISTING, asked, on.look, on.footer)

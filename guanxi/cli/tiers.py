@@ -1,0 +1,35 @@
+"""`guanxi tiers`: every customer's tier."""
+
+import click
+
+from guanxi.cli.options import Asked, common
+from guanxi.cli.asking import page
+from guanxi.cli.render import Column, Listing, count, level, show, term, text
+from guanxi.cli.words import STATES, Words
+
+LISTING = Listing(
+    ("customer_id", "state", "level", "watch", "below_entry", "grace_left", "until", "since", "policy_version"),
+    (
+        Column(Words("客户", "Customer"), text("customer_id")),
+        Column(Words("状态", "State"), term("state", STATES)),
+        Column(Words("等级", "Level"), level("level")),
+        Column(Words("降级关注期", "Watch"), count("watch"), right=True),
+        Column(Words("低于门槛", "Below entry"), count("below_entry"), right=True),
+        Column(Words("宽限", "Grace left"), count("grace_left"), right=True),
+        Column(Words("特殊至", "Until"), text("until")),
+        Column(Words("自", "Since"), text("since")),
+        Column(Words("政策", "Policy"), text("policy_version")),
+    ),
+)
+
+
+@click.command("tiers")
+@common
+@click.pass_obj
+def command(asked: Asked) -> None:
+    """Every customer's tier: the newest decision, even if it takes effect tomorrow.
+
+    Watch: months in a row below the own level. Below entry: months in a row below the lowest one.
+    """
+    with page(asked) as on:
+        show(on.views.tiers(), LISTING, asked, on.look, on.footer)

@@ -1,0 +1,185 @@
+"""Keeps a shard's state in step with its log: from a snapshot and the tail at the start, and back into files as it runs.
+
+Whatever is derived (snapshot, ids, projections) has its own position. At the start each is brought from there to the end of
+the log; a derived thing that stands beyond the log belongs to another one and is made anew. All of it may be deleted.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from aggregates.dates import month_from
+from aggregates.policy import Policies, Policy
+from aggregates.shard import Shard
+from events.fields import CustomerRecord
+from infra.sqlite_views import SqliteViews
+from processors.archive import key_of, position_of
+from processors.intake import Intake
+from processors.policies import activation
+from processors.ports import EventLog, IdIndex, Seal
+from processors.snapshot import chunks_of, frame_of, shard_from
+from processors.stored import Line, decode_lines
+from processors.tail import Told, told
+from projections.catalog import PROJECTIONS
+from projections.feed import Feed
+
+LINES_BETWEEN = 500_000
+"""Projections and snapshot are written after this many lines, later where customers are many."""
+_LINES_PER_CUSTOMER = 10
+_LINES_AT_MOST = 5_000_000
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many blocks are done."""
+
+
+class Snapshots(Protocol):
+    """Where a shard's snapshot is kept (derived)."""
+
+    def block(self) -> int:
+        """The block it stands on, 0: none."""
+
+    def load(self) -> tuple[bytes, Iterator[bytes]] | None:
+        """Frame and chunks."""
+
+    def save(self, block: int, frame: bytes, chunks: Iterator[bytes]) -> None:
+        """Replace it, whole or not at all."""
+
+    def discard(self) -> None:
+        """Forget it."""
+
+
+class Keeper:
+    """Owns the state of one shard. See the module. now: the commit clock."""
+
+    def __init__(
+        self, log: EventLog, ids: IdIndex, vault: Seal, snapshots: Snapshots, views: SqliteViews, now: Callable[[], str]
+    ) -> None:
+        self.log, self.ids, self.snapshots, self.views = log, ids, snapshots, views
+        self._told: list[Told] = []
+        self._lines = 0
+        self.shard = self._restored()
+        self.intake = Intake(log, self.shard, ids, vault, self._told_of, now)
+
+    def _restored(self) -> Shard:
+        block = self.snapshots.block()
+        if 0 < block <= self.log.head().block:
+            found = self.snapshots.load()
+            shard = shard_from(*found) if found else None
+            if shard is not None:
+                self._state_block = block
+                return shard
+        self._state_block = 0
+        return Shard(Policies())
+
+    # ------------------------------------------------------------------------------------------ start
+
+    def recover(self, progress: Progress = lambda done, of: None) -> None:
+        """Bring state, ids and projections to the end of the log, and finish a close that was interrupted."""
+        head = self.log.head().block
+        views_at = min(self.views.position(projection.name) for projection in PROJECTIONS)
+        ids_at = max(self.ids.through, 0)
+        if views_at > head or ids_at > head:
+            raise DerivedAhead(f"stands on block {max(views_at, ids_at)}, the log ends with block {head}")
+        start = min(self._state_block, views_at, ids_at)
+        for block in self.log.blocks(start):
+            lines = decode_lines(block.body)
+            if block.number > self._state_block:
+                evolve(self.shard, lines)
+            if block.number > ids_at:
+                add_ids(self.ids, block.number, lines)
+                if self.ids.needs_flush:
+                    self.ids.flush(block.number)
+            if block.number > views_at:
+                self._told.append(told(block, lines))
+                self.intake.touched.update(customers_of(lines))
+                self._lines += len(lines)
+            progress(block.number - start, head - start)
+        self._state_block = head
+        if len(self.shard.policies) and self.shard.closing:
+            self.intake.close_days()
+            self.intake.commit()
+
+    def activate(self, policy: Policy) -> None:
+        """Take a policy version into the log unless it is there. Raises PolicyRefused."""
+        found = activation(self.shard, policy)
+        if found is not None:
+            self.intake.activate(found)
+
+    # ------------------------------------------------------------------------------------------ running
+
+    def _told_of(self, block: Told) -> None:
+        self._told.append(block)
+        self._lines += sum(block.facts.values()) + len(block.decisions)
+        if self.ids.needs_flush:
+            self.ids.flush(block.block)
+
+    @property
+    def due(self) -> bool:
+        """Whether so much happened that a checkpoint is worth its cost."""
+        wanted = min(max(LINES_BETWEEN, _LINES_PER_CUSTOMER * len(self.shard.customers)), _LINES_AT_MOST)
+        return self._lines >= wanted
+
+    def checkpoint(self) -> None:
+        """Write projections, ids and snapshot as of the end of the log. Only between batches."""
+        block = self.log.head().block
+        customers, touched = self.shard.customers, self.intake.touched
+        if self._told:
+            found = (customers.ensure(customer_id) for customer_id in touched)
+            self.views.put(Feed(self._told, found, self.shard, self.log.shard.hex()), block)
+            self._told, self._lines = [], 0
+            touched.clear()
+        if self.ids.through < block:
+            self.ids.flush(block)
+        if self.snapshots.block() != block:
+            self.snapshots.save(block, frame_of(self.shard), chunks_of(self.shard))
+
+
+class DerivedAhead(Exception):
+    """Derived data knows more than the log: it belongs to another log and is thrown away."""
+
+
+def evolve(shard: Shard, lines: list[Line]) -> None:
+    """Bring a state behind these lines."""
+    for line in lines:
+        shard.evolve(line)
+
+
+def customers_of(lines: list[Line]) -> Iterator[str]:
+    """Ids of the customers that lines are about."""
+    for line in lines:
+        customer_id = getattr(line, "customer_id", None)
+        if customer_id:
+            yield customer_id
+
+
+def add_ids(ids: IdIndex, block: int, lines: list[Line]) -> None:
+    """Add the identities of a block read back."""
+    by_month: dict[str, tuple[list[int], list[int]]] = {}
+    for at, line in enumerate(lines):
+        if isinstance(line, CustomerRecord):
+            keys, positions = by_month.setdefault(line.occurred_at[:7], ([], []))
+            keys.append(key_of(line.source, line.event_id))
+            positions.append(position_of(block, at))
+    for month, (keys, positions) in by_month.items():
+        ids.add(month_from(month), np.array(keys, dtype=np.uint64), np.array(positions, dtype=np.uint64))
+
+
+def rebuild(log: EventLog, views: SqliteViews, progress: Progress = lambda done, of: None) -> Shard:
+    """Every projection from the log alone, into empty views; nothing is decided again."""
+    shard = Shard(Policies())
+    head = log.head().block
+    feed: list[Told] = []
+    touched: set[str] = set()
+    lines_fed = 0
+    for block in log.blocks():
+        if block.number > head:
+            break
+        lines = decode_lines(block.body)
+        evolve(shard, lines)
+        feed.append(told(block, lines))
+        touched.update(customers_of(lines))
+        lines_fed += len(lines)
+        progress(block.number, head)
+    views.put(Feed(feed, (shard.customers.ensure(c) for c in touched), shard, log.shard.hex()), head)
+    return shard

@@ -1,0 +1,454 @@
+"""The policy file: TOML of CONTRACT §3 -> a policy. What is wrong is told with file, line and field, all at once.
+
+Left out means the defaults of DOMAIN §4; `version` must be there. Trigger parameters (CONTRACT §5) are checked in full
+although no trigger is built yet, so that a file accepted today is accepted then. The default ladder is that of DOMAIN
+§4 in whole units of the policy's currency.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from aggregates.money import exponent, scaled, share
+from aggregates.policy import DEFAULT_LADDER, Level, Policy
+from events.codec import CURRENCIES, SOURCES
+
+_DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?\Z", re.ASCII)
+_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
+_DEFAULT_EXPONENT: Final = 2
+"""Digits of the currency in which ``DEFAULT_LADDER`` is written."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a policy file. line: from 1; field: dotted, "" for the file as a whole."""
+
+    file: str
+    line: int
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        field = f"{self.field}: " if self.field else ""
+        return f"{self.file}:{self.line}: {field}{self.problem}"
+
+
+class PolicyError(Exception):
+    """A policy file that is refused (CONTRACT §3), with everything that is wrong, in order of lines."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+def load(path: str | Path) -> tuple[Policy, dict[str, Any]]:
+    """The policy in a file, and the file's whole content (dates as ISO texts). Raises PolicyError, OSError."""
+    name, data = str(path), Path(path).read_bytes()
+    try:
+        return parse(data.decode(), name)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise PolicyError([Problem(name, line, "", "not UTF-8")]) from None
+
+
+def parse(text: str, name: str) -> tuple[Policy, dict[str, Any]]:
+    """As ``load``, from a text; name: what problems call the file. Raises PolicyError."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = _LINE.search(str(error))
+        line = int(where[1]) if where and where[1] else text.count("\n") + 1
+        raise PolicyError([Problem(name, line, "", f"not TOML: {_LINE.sub('', str(error))}")]) from None
+    lines = _Lines(text).found
+
+    def problem(place: tuple[str | int, ...], what: str) -> Problem:
+        known = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
+        return Problem(name, lines.get(known, 1), _dotted(place), what)
+
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        found = [problem(e["loc"], _said(e["type"], e["msg"])) for e in error.errors(include_url=False)]
+    else:
+        found = [problem(place, what) for place, what in _across(file)]
+    if found:
+        raise PolicyError(sorted(found, key=lambda p: p.line))
+    return _policy(file), _plain(content)
+
+
+def _dotted(place: tuple[str | int, ...]) -> str:
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in place).removeprefix(".")
+
+
+def _said(kind: str, message: str) -> str:
+    said = {"extra_forbidden": "unknown key", "missing": "missing"}.get(kind, message)
+    return said.removeprefix("Value error, ").replace("Input should be", "should be")
+
+
+def _plain(content: Any) -> Any:
+    """A TOML value with dates and times as ISO texts."""
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_plain(value) for value in content]
+    return content.isoformat() if isinstance(content, date) else content
+
+
+# ---------------------------------------------------------------------------------------------------- the form
+
+
+def _first_of_month(value: object) -> object:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("should be a date such as 2026-01-01, without quotes")
+    if value.day != 1:
+        raise ValueError("should be a first of month")
+    return value
+
+
+def _decimal(text: str) -> str:
+    if not _DECIMAL.match(text):
+        raise ValueError('should be a decimal number in quotes, such as "200000.00"')
+    return text
+
+
+def _share(text: str) -> str:
+    part, whole = share(_decimal(text))
+    if not 0 < part <= whole:
+        raise ValueError('should be above "0" and at most "1"')
+    return text
+
+
+def _known(texts: Mapping[str, None]) -> Callable[[str], str]:
+    def test(text: str) -> str:
+        texts[text]
+        return text
+
+    return test
+
+
+def _ascending(numbers: list[int]) -> list[int]:
+    if any(after <= before for before, after in pairwise(numbers)):
+        raise ValueError("should be ascending")
+    return numbers
+
+
+def _all_different(texts: list[str]) -> list[str]:
+    if len(set(texts)) < len(texts):
+        raise ValueError("should name each only once")
+    return texts
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
+_Decimal = Annotated[str, AfterValidator(_decimal)]
+_Share = Annotated[str, AfterValidator(_share)]
+_AtLeastOne = Annotated[int, Field(ge=1, le=10_000)]
+_ZeroOrMore = Annotated[int, Field(ge=0, le=10_000)]
+_Source = Annotated[str, AfterValidator(_known(SOURCES))]
+
+
+class _Strict(BaseModel):
+    """No other keys, and no value taken for another type's."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _Name(_Strict):
+    zh: str = ""
+    en: str = ""
+
+
+class _Level(_Strict):
+    code: _Text
+    threshold: _Decimal
+    name: _Name = _Name()
+
+
+class _Calendar(_Strict):
+    sources: Annotated[list[_Source], Field(min_length=1), AfterValidator(_all_different)] | None = None
+
+
+class _Windows(_Strict):
+    watch_months: _AtLeastOne = 3
+    exit_months: _AtLeastOne = 6
+    grace_months: _AtLeastOne = 2
+    special_years: _AtLeastOne = 1
+    restatement_months: _AtLeastOne = 12
+
+
+class _Trigger(_Strict):
+    """What every trigger has."""
+
+    enabled: bool = True
+    expire_days: _AtLeastOne = 30
+
+
+class _Cooling(_Trigger):
+    cooldown_days: _ZeroOrMore = 30
+
+
+class _AumDrop(_Cooling):
+    share: _Share = "0.70"
+    high_at_least: _Decimal = "50000.00"
+    window_days: _AtLeastOne = 30
+
+
+class _LargeOutflow(_Cooling):
+    at_least: _Decimal = "50000.00"
+    share: _Share = "0.20"
+    times: _AtLeastOne = 2
+
+
+class _Drift(_Cooling):
+    count: _AtLeastOne = 3
+    share: _Share = "0.20"
+    window_days: _AtLeastOne = 30
+
+
+class _PayrollStopped(_Trigger):
+    months: _AtLeastOne = 3
+    after_days: _ZeroOrMore = 5
+    window_days: _AtLeastOne = 25
+
+
+class _MaturityUpcoming(_Trigger):
+    days: _AtLeastOne = 7
+
+
+class _MaturityUnrenewed(_Trigger):
+    days: _AtLeastOne = 3
+    share: _Share = "0.80"
+
+
+class _TierAtRisk(_Trigger):
+    from_day: Annotated[int, Field(ge=1, le=31)] = 10
+
+
+class _NearUpgrade(_TierAtRisk):
+    share: _Share = "0.90"
+
+
+class _Dormant(_Cooling):
+    days: _AtLeastOne = 90
+    aum_at_least: _Decimal = "10000.00"
+
+
+class _ComplaintOpen(_Trigger):
+    working_days: _AtLeastOne = 2
+
+
+class _Dissatisfied(_Trigger):
+    at_most: Annotated[int, Field(ge=1, le=5)] = 2
+
+
+class _CreditWarning(_Trigger):
+    overdue: Annotated[list[_AtLeastOne], Field(min_length=1), AfterValidator(_ascending)] = [1, 30, 60, 90, 180]
+
+
+class _SpecialExpiring(_Trigger):
+    days: _AtLeastOne = 30
+
+
+class _Triggers(_Strict):
+    """One table per code of CONTRACT §5, with its parameters and defaults."""
+
+    aum_drop: _AumDrop = _AumDrop()
+    large_outflow: _LargeOutflow = _LargeOutflow()
+    outside_platform_drift: _Drift = _Drift()
+    payroll_stopped: _PayrollStopped = _PayrollStopped()
+    maturity_upcoming: _MaturityUpcoming = _MaturityUpcoming()
+    maturity_unrenewed: _MaturityUnrenewed = _MaturityUnrenewed()
+    tier_at_risk: _TierAtRisk = _TierAtRisk()
+    near_upgrade: _NearUpgrade = _NearUpgrade()
+    downgrade_watch: _Trigger = _Trigger()
+    lapsed: _Trigger = _Trigger()
+    dormant: _Dormant = _Dormant()
+    complaint_open: _ComplaintOpen = _ComplaintOpen()
+    dissatisfied: _Dissatisfied = _Dissatisfied()
+    relationship_end: _Cooling = _Cooling()
+    credit_warning: _CreditWarning = _CreditWarning()
+    special_expiring: _SpecialExpiring = _SpecialExpiring()
+
+
+class _File(_Strict):
+    version: _Text
+    valid_from: Annotated[date, BeforeValidator(_first_of_month)] | None = None
+    currency: Annotated[str, AfterValidator(_known(CURRENCIES))] = "CNY"
+    calendar: _Calendar = _Calendar()
+    levels: Annotated[list[_Level], Field(min_length=1)] | None = None
+    windows: _Windows = _Windows()
+    triggers: _Triggers = _Triggers()
+
+
+_MONEY = (("aum_drop", "high_at_least"), ("large_outflow", "at_least"), ("dormant", "aum_at_least"))
+"""Trigger parameters that are amounts."""
+
+
+def _across(file: _File) -> list[tuple[tuple[str | int, ...], str]]:
+    """What is wrong between fields: (place, problem)."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    digits = exponent(file.currency)
+
+    def minor(place: tuple[str | int, ...], text: str) -> int | None:
+        try:
+            return scaled(text, digits)
+        except ValueError:
+            found.append((place, f"has more digits after the point than {file.currency} has: {digits}"))
+            return None
+
+    before, codes = 0, set()
+    for at, level in enumerate(file.levels or ()):
+        if level.code in codes:
+            found.append((("levels", at, "code"), f"{level.code} stands twice"))
+        codes.add(level.code)
+        threshold = minor(("levels", at, "threshold"), level.threshold)
+        if threshold is not None:
+            if threshold <= before:
+                found.append(
+                    (("levels", at, "threshold"), "should be above the one before" if at else "should be above 0")
+                )
+            before = threshold
+    for code, parameter in _MONEY:
+        minor(("triggers", code, parameter), getattr(getattr(file.triggers, code), parameter))
+    return found
+
+
+def _policy(file: _File) -> Policy:
+    digits = exponent(file.currency)
+    if file.levels is None:
+        # Whole units in every currency: 200,000 yuan, 200,000 yen.
+        ladder = tuple(
+            Level(lv.code, lv.threshold_minor // 10**_DEFAULT_EXPONENT * 10**digits, lv.name_zh, lv.name_en)
+            for lv in DEFAULT_LADDER
+        )
+    else:
+        ladder = tuple(Level(lv.code, scaled(lv.threshold, digits), lv.name.zh, lv.name.en) for lv in file.levels)
+    sources = file.calendar.sources
+    return Policy(
+        version=file.version,
+        valid_from=file.valid_from.toordinal() if file.valid_from else None,
+        currency=file.currency,
+        sources=None if sources is None else tuple(sources),
+        ladder=ladder,
+        **file.windows.model_dump(),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- lines
+
+
+class _Lines:
+    """The line of every key and element of a TOML text that is known to be well formed (tomllib keeps no lines).
+
+    found: path -> line from 1; an element of an array, or of an array of tables, has its index in the path.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text.replace("\r\n", "\n"), 0
+        self.found: dict[tuple[str | int, ...], int] = {}
+        self._tables: dict[tuple[str | int, ...], int] = {}
+        table: tuple[str | int, ...] = ()
+        while self._skip(" \t\n"):
+            if self._text.startswith("[[", self._at):
+                self._at += 2
+                path = self._path(self._keys("]"))
+                self._at += 2
+                self._tables[path] = self._tables.get(path, -1) + 1
+                table = self._note((*path, self._tables[path]))
+            elif self._text[self._at] == "[":
+                self._at += 1
+                keys = self._keys("]")
+                self._at += 1
+                table = self._note((*self._path(keys[:-1], inside=True), keys[-1]))
+            else:
+                self._pair(table)
+
+    def _path(self, keys: list[str], *, inside: bool = False) -> tuple[str | int, ...]:
+        """Where a header leads: through the last element of each array of tables on the way (inside: its end too)."""
+        path: tuple[str | int, ...] = ()
+        for at, key in enumerate(keys):
+            path = (*path, key)
+            if path in self._tables and (inside or at < len(keys) - 1):
+                path = (*path, self._tables[path])
+        return path
+
+    def _note(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        line = self._text.count("\n", 0, self._at) + 1
+        for n in range(1, len(path) + 1):
+            self.found.setdefault(path[:n], line)
+        return path
+
+    def _skip(self, white: str) -> bool:
+        """Pass white space and comments; whether anything is left."""
+        while self._at < len(self._text):
+            if self._text[self._at] == "#":
+                self._pass_to("\n")
+            elif self._text[self._at] not in white:
+                return True
+            else:
+                self._at += 1
+        return False
+
+    def _pass_to(self, stops: str) -> str:
+        start = self._at
+        while self._at < len(self._text) and self._text[self._at] not in stops:
+            self._at += 1
+        return self._text[start : self._at]
+
+    def _keys(self, end: str) -> list[str]:
+        """A dotted key up to `end`, which is not passed."""
+        start = self._at
+        while self._text[self._at] != end:
+            if self._text[self._at] in "\"'":
+                self._string()
+            else:
+                self._at += 1
+        keys: list[str] = []
+        content: Any = tomllib.loads(self._text[start : self._at] + "=0")
+        while isinstance(content, dict):
+            [(key, content)] = content.items()
+            keys.append(key)
+        return keys
+
+    def _pair(self, table: tuple[str | int, ...]) -> None:
+        start = self._at
+        keys = self._keys("=")
+        end, self._at = self._at, start
+        path = self._note((*table, *keys))
+        self._at = end + 1
+        self._skip(" \t")
+        self._value(path)
+
+    def _value(self, path: tuple[str | int, ...]) -> None:
+        first = self._text[self._at]
+        if first in "\"'":
+            self._string()
+        elif first == "[":
+            self._at += 1
+            index = 0
+            while self._skip(" \t\n,") and self._text[self._at] != "]":
+                self._value(self._note((*path, index)))
+                index += 1
+            self._at += 1
+        elif first == "{":
+            self._at += 1
+            while self._skip(" \t\n,") and self._text[self._at] != "}":
+                self._pair(path)
+            self._at += 1
+        else:
+            self._pass_to(",]}#\n")
+
+    def _string(self) -> None:
+        quote = self._text[self._at]
+        end = quote * 3 if self._text.startswith(quote * 3, self._at) else quote
+        self._at += len(end)
+        while not self._text.startswith(end, self._at):
+            self._at += 2 if quote == '"' and self._text[self._at] == "\\" else 1
+        self._at += len(end)
+        if len(end) == 3:  # up to two quotes may stand before the closing three
+            while self._at < len(self._text) and self._text[self._at] == quote:
+                self._at += 1

@@ -1,0 +1,397 @@
+"""Rows of every projection in one SQLite file beside the log: derived, and made anew when lost or outdated.
+
+Rows, positions and what reading needs besides (``Basis``) commit together, so that whatever is read in one ``page``
+stands on one block. WAL with synchronous=NORMAL: after a power cut the file may be some blocks behind, never torn.
+
+The path is the file itself or, once views were rebuilt, a symbolic link to the newest of `path.1`, `path.2`, …: each
+has its own write-ahead log, so that swapping is one atomic rename and readers of the old file go on undisturbed.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aggregates.customer import Customer
+from aggregates.dates import month_from
+from projections.alerts import Alerts, alert_rows
+from projections.catalog import PROJECTIONS
+from projections.customers import Aum, By, month_rows, restored, spot_rows
+from projections.differences import Difference, differences
+from projections.feed import Basis, Feed, Freshness, Projection, Row, basis_of
+from projections.rejected import SHOWN, Rejected
+from projections.table import Table
+from projections.tiers import UNDECIDED, tier_rows
+from projections.totals import Totals, totals_alerts
+
+_BUSY_SECONDS = 30
+_CUSTOMERS_A_STEP = 10_000
+_OPENING_TRIES = 5
+_CACHE_KIB = 65_536
+_PAGE_BYTES = 16_384
+_ENTRY = "CREATE TABLE IF NOT EXISTS views (name TEXT PRIMARY KEY, definition TEXT NOT NULL, block INTEGER NOT NULL)"
+_BASIS = "CREATE TABLE IF NOT EXISTS basis (one INTEGER PRIMARY KEY CHECK (one = 1), facts BLOB NOT NULL)"
+_UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
+_TIERS = f"SELECT customer_id, {_UNDECIDED} FROM aum LEFT JOIN tiers AS t USING (customer_id)"
+_decode_basis = msgspec.json.Decoder(Basis).decode
+
+
+class ViewsUnusable(Exception):
+    """The views cannot be opened, read or fed: where, why, what to do."""
+
+
+def _create(table: Table) -> str:
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in table.columns)
+    return f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({_quoted(table.key)})) STRICT, WITHOUT ROWID'
+
+
+def _put(table: Table) -> str:
+    places = ", ".join("?" * len(table.columns))
+    if not table.adds:
+        return f'INSERT OR REPLACE INTO "{table.name}" VALUES ({places})'
+    rest = [name for name in table.names if name not in table.key]
+    sets = ", ".join(f'"{n}" = excluded."{n}"' + (f' + "{n}"' if n in table.adds else "") for n in rest)
+    return f'INSERT INTO "{table.name}" VALUES ({places}) ON CONFLICT ({_quoted(table.key)}) DO UPDATE SET {sets}'
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _select(table: Table, columns: Sequence[str] = (), where: str = "") -> str:
+    return f'SELECT {_quoted(columns or table.names)} FROM "{table.name}" {where} ORDER BY {_quoted(table.key)}'
+
+
+def _definition(projection: Projection) -> str:
+    return f"{projection.version} {_create(projection.table)}"
+
+
+class SqliteViews:
+    """See the module. One writer at a time (the owner of the log), any number of readers; one thread an object.
+
+    path: the file; write: create it when missing; without it nothing is changed. projections: all, but for tests.
+    Raises ViewsUnusable.
+    """
+
+    def __init__(
+        self, path: str | Path, *, write: bool = False, projections: Sequence[Projection] = PROJECTIONS
+    ) -> None:
+        self.path = Path(path)
+        self._projections, self._write = projections, write
+        self._replaces: Path | None = None
+        self._pages = 0
+        try:
+            self._connection = self._connect()
+            if write:
+                self._prepare()
+            self._positions = self._read_positions()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._unusable(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        for left in range(_OPENING_TRIES, 0, -1):
+            file = Path(os.path.realpath(self.path))
+            if not self._write and not file.exists() and left == 1:
+                raise ViewsUnusable(f"{self.path}: no views of the log yet; make them with: guanxi rebuild")
+            try:
+                connection = sqlite3.connect(
+                    f"{file.as_uri()}?mode={'rwc' if self._write else 'ro'}",
+                    uri=True,
+                    isolation_level=None,
+                    timeout=_BUSY_SECONDS,
+                )
+                connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()  # opens the file in truth
+            except sqlite3.OperationalError:
+                if left == 1 or self._write:
+                    raise
+                continue  # perhaps swapped between looking and opening
+            return connection
+        raise AssertionError("unreachable")
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; tables of another version are left alone until they are rebuilt."""
+        execute = self._connection.execute
+        execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        execute("PRAGMA journal_mode=WAL")
+        execute("PRAGMA synchronous=NORMAL")
+        execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        execute("BEGIN IMMEDIATE")
+        execute(_ENTRY)
+        execute(_BASIS)
+        if not execute("SELECT COUNT(*) FROM views").fetchone()[0]:
+            for projection in self._projections:
+                execute(_create(projection.table))
+                execute("INSERT INTO views VALUES (?, ?, 0)", (projection.name, _definition(projection)))
+        execute("COMMIT")
+
+    def _read_positions(self) -> dict[str, int]:
+        rows = self._connection.execute("SELECT name, definition, block FROM views").fetchall()
+        stored = {name: (definition, block) for name, definition, block in rows}
+        positions = {}
+        for projection in self._projections:
+            definition, block = stored.get(projection.name, ("", 0))
+            positions[projection.name] = block if definition == _definition(projection) else -1
+        return positions
+
+    def _unusable(self, error: Exception) -> ViewsUnusable:
+        return ViewsUnusable(f"{self.path}: {error}; if it is not busy, delete it and run: guanxi rebuild")
+
+    # ------------------------------------------------------------------------------------------ positions
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """Names of the projections that another version made: rebuild before reading or feeding."""
+        return tuple(name for name, block in self._positions.items() if block < 0)
+
+    def position(self, name: str) -> int:
+        """Last block in the rows of a projection, as of opening or the last ``put``; 0: none, or of another version.
+
+        Raises KeyError for no projection of that name.
+        """
+        return max(self._positions[name], 0)
+
+    def _usable(self) -> None:
+        if self.stale:
+            raise ViewsUnusable(f"{self.path}: made by another version ({', '.join(self.stale)}); run: guanxi rebuild")
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def put(self, feed: Feed, through: int) -> None:
+        """Fold a feed into every projection; one transaction with the positions: committed when this returns.
+
+        feed.told: the blocks after the position up to `through`; those up to the position are left out, so that a feed
+        may be repeated. None of them: only customers are put, and `through` is the position; if lower: nothing is done.
+        With the first closed day every customer of the shard is put. Raises ViewsUnusable when a block is missing, when
+        the rows are stale or another shard's, or when the store fails: then nothing was written.
+        """
+        self._usable()
+        if self._pages:
+            raise ViewsUnusable(f"{self.path}: a page is being read with the same object; finish it first")
+        position = min(self._positions.values())
+        if through < position:
+            return
+        fresh = [told for told in feed.told if told.block > position]
+        if [told.block for told in fresh] != list(range(position + 1, through + 1)):
+            raise ViewsUnusable(
+                f"{self.path}: stands on block {position} and was not told all up to {through}; run: guanxi rebuild"
+            )
+        known = self.basis()
+        if known.shard_id not in ("", feed.shard_id):
+            raise ViewsUnusable(f"{self.path}: views of another log; delete it and run: guanxi rebuild")
+        begins = bool(feed.shard.first_month) and not known.first_month
+        customers = feed.shard.customers if begins and known.block else feed.customers
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._put_rows(msgspec.structs.replace(feed, told=fresh, customers=()))
+            several = iter(customers)
+            while step := sorted(islice(several, _CUSTOMERS_A_STEP), key=_id_of):
+                self._put_rows(msgspec.structs.replace(feed, told=(), customers=step))
+            self._connection.execute("UPDATE views SET block = ?", (through,))
+            basis = msgspec.json.encode(basis_of(feed.shard, feed.shard_id, through))
+            self._connection.execute("INSERT OR REPLACE INTO basis VALUES (1, ?)", (basis,))
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise self._unusable(error) from error
+            raise
+        self._positions = dict.fromkeys(self._positions, through)
+
+    def _put_rows(self, feed: Feed) -> None:
+        for projection in self._projections:
+            self._connection.executemany(_put(projection.table), projection.rows(feed))
+
+    # ------------------------------------------------------------------------------------------ rebuilding
+
+    @classmethod
+    def beside(cls, path: str | Path, *, projections: Sequence[Projection] = PROJECTIONS) -> "SqliteViews":
+        """Empty views in a file beside the live ones; feed them, then ``swap`` or ``discard``.
+
+        What a rebuild that died left behind is deleted. Only the owner of the log may call this.
+        """
+        live = Path(path)
+        current = Path(os.path.realpath(live))
+        number = int(current.suffix[1:]) if current.name != live.name and current.suffix[1:].isdigit() else 0
+        file = live.with_name(f"{live.name}.{number + 1}")
+        _delete(file)
+        views = cls(file, write=True, projections=projections)
+        views._replaces = live
+        views._connection.execute("PRAGMA synchronous=OFF")  # nothing counts before the swap, which syncs the file
+        return views
+
+    def swap(self) -> None:
+        """Put these views in the place of the live ones and close; durable when this returns.
+
+        A crash leaves the old views or the new ones, whole. Whoever has the old ones open goes on reading them and
+        sees the new ones when opening again; a writer of the old ones must be closed before.
+        """
+        live = self._replaces
+        if live is None:
+            raise ViewsUnusable(f"{self.path}: not made beside live views")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
+        _sync(self.path)
+        old, link = Path(os.path.realpath(live)), live.with_name(live.name + ".link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.path.name)
+        link.replace(live)
+        self._replaces = None
+        _sync(live.parent)
+        _delete(old, keep_file=old == live)
+
+    def discard(self) -> None:
+        """Close views made beside live ones and delete them."""
+        self.close()
+        if self._replaces is not None:
+            _delete(self.path)
+
+    def differences(self, rebuilt: "SqliteViews") -> Iterator[Difference]:
+        """Where these views differ from rebuilt ones that stand on the same block; positions and basis first."""
+        with self.page(), rebuilt.page():
+            live_basis, basis = self.basis(), rebuilt.basis()
+            yield from differences(
+                self._projections,
+                lambda table: self._rows(_select(table)),
+                lambda table: rebuilt._rows(_select(table)),
+                live_basis,
+                basis,
+            )
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    @contextmanager
+    def page(self) -> Iterator[Freshness]:
+        """Everything read inside stands on one block, whatever is written meanwhile. Raises ViewsUnusable."""
+        self._usable()
+        if not self._pages and not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+        self._pages += 1
+        try:
+            yield self.basis().freshness
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        finally:
+            self._pages -= 1
+            if not self._pages and self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
+    def basis(self) -> Basis:
+        """Calendar and policies that the rows stand on; all empty before the first ``put``."""
+        row = self._connection.execute("SELECT facts FROM basis").fetchone()
+        return Basis() if row is None else _decode_basis(row[0])
+
+    @property
+    def freshness(self) -> Freshness:
+        """How fresh the rows are; inside a ``page`` those of the page."""
+        return self.basis().freshness
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        with self.page():
+            yield from self._connection.execute(sql, values)
+
+    def tiers(self, customer: str | None = None) -> Iterator[dict[str, Any]]:
+        """Rows of `guanxi tiers`, ordered by customer_id bytes: of everyone, or of one customer."""
+        with self.page():
+            where, values = ("WHERE customer_id = ?", [customer]) if customer is not None else ("", [])
+            yield from tier_rows(self._rows(f"{_TIERS} {where} ORDER BY customer_id", values), self.basis())
+
+    def aum(self, by: By = "total", month: str | None = None, customer: str | None = None) -> Iterator[dict[str, Any]]:
+        """Rows of `guanxi aum`, ordered by customer_id bytes, then category or account_id.
+
+        month: YYYY-MM. Raises MonthNotKept when the first row is asked for, ValueError for another form of month.
+        """
+        with self.page():
+            where, values = "WHERE spot IS NOT NULL", []
+            if customer is not None:
+                where, values = where + " AND customer_id = ?", [customer]
+            kept: Any = self._rows(_select(Aum.table, where=where), values)
+            if month is None:
+                yield from spot_rows(kept, by)
+            else:
+                yield from month_rows(kept, by, month_from(month), self.basis())
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """One customer's state, every account brought to the last closed month; None if there is none."""
+        with self.page():
+            found = self._connection.execute("SELECT state FROM aum WHERE customer_id = ?", (customer_id,)).fetchone()
+            return None if found is None else restored(found[0], self.basis())
+
+    def tier_changes(self, customer: str | None = None, after: int = 0) -> Iterator[dict[str, Any]]:
+        """Tier changes as published (CONTRACT §5) with a sequence above `after`, by customer_id bytes, sequence."""
+        where, values = ("AND customer_id = ?", (after, customer)) if customer is not None else ("", (after,))
+        order = "ORDER BY customer_id, sequence"
+        for (change,) in self._rows(f"SELECT change FROM tier_changes WHERE sequence > ? {where} {order}", values):
+            yield msgspec.json.decode(change)
+
+    def latest_tier_changes(self, count: int) -> list[dict[str, Any]]:
+        """The tier changes decided last, the newest first."""
+        sql = "SELECT change FROM tier_changes ORDER BY block DESC, customer_id, sequence DESC LIMIT ?"
+        return [msgspec.json.decode(change) for (change,) in self._rows(sql, [count])]
+
+    def rejected(self) -> Iterator[dict[str, Any]]:
+        """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""
+        for row in self._rows(_select(Rejected.table, SHOWN)):
+            yield dict(zip(SHOWN, row, strict=True))
+
+    def alerts(self, customer: str | None = None) -> Iterator[dict[str, Any]]:
+        """Integrity alerts (``projections.alerts.SHOWN``) in log order, then differing control totals.
+
+        customer: only those about one customer.
+        """
+        with self.page():
+            where, values = ("WHERE customer_id = ?", [customer]) if customer is not None else ("", [])
+            yield from alert_rows(self._rows(_select(Alerts.table, where=where), values))
+            if customer is None:
+                yield from totals_alerts(self._rows(_select(Totals.table)))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """{"taken": {type: n}, "duplicate": {"": n}, "refused": {reason: n}}, names ascending."""
+        counts: dict[str, dict[str, int]] = {"taken": {}, "duplicate": {}, "refused": {}}
+        for kind, name, number in self._rows("SELECT kind, name, count FROM counts ORDER BY kind, name"):
+            counts[kind][name] = number
+        return counts
+
+    def levels(self) -> list[tuple[str, str | None, int]]:
+        """(state, level, how many customers), by state and level."""
+        return list(
+            self._rows(f"SELECT state, level, COUNT(*) FROM ({_TIERS}) GROUP BY state, level ORDER BY state, level")
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if hasattr(self, "_connection"):
+            self._connection.close()
+
+    def __enter__(self) -> "SqliteViews":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _id_of(customer: Customer) -> str:
+    return customer.id
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _delete(file: Path, *, keep_file: bool = False) -> None:
+    """Delete a database file with its write-ahead log."""
+    for each in chain(() if keep_file else (file,), (file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+        each.unlink(missing_ok=True)
