@@ -277,6 +277,13 @@ def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None
     return balance
 
 
+def last_change(account: Account) -> Day:
+    """The last day on which the balance is known to change, of those still kept; 0: none."""
+    if account.valued is not None:
+        return account.valued.day[-1] if account.valued.day else 0
+    return account.days[-2] if account.days else 0
+
+
 def sum_through(account: Account, day: Day) -> int:
     """Σ of end-of-day balances from the 1st of the month of `day` to `day`; the month must not be closed."""
     month = month_of(day)

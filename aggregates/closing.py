@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from aggregates import account as accounts
 from aggregates.customer import Customer, aum_sum, months_known, story_of, tier_before
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, last_day, month_of
-from aggregates.packing import unpack
+from aggregates.packing import is_quiet, thaw
 from aggregates.policy import Policy
 from aggregates.records import brought_alert, change, counted, judge_special
 from aggregates.shard import Shard, Statement
@@ -130,7 +130,7 @@ def _named(customer: Customer, months: range, shard: Shard) -> tuple[MonthSum, .
 
 
 def _month_end(shard: Shard, month: Month, cursor: int) -> Iterator[Decision]:
-    """Evaluate every customer once, in order of arrival, from `cursor` on."""
+    """Evaluate every customer once, in order of arrival, from `cursor` on; quiet ones cannot move (``Shard.is_quiet``)."""
     policy, days = shard.policies.at(month), days_in(month)
     entry_sum = policy.entry_minor * days
     everyone = shard.customers.all
@@ -140,7 +140,12 @@ def _month_end(shard: Shard, month: Month, cursor: int) -> Iterator[Decision]:
             yield _made(shard, DayClosing(date=iso(last_day(month)), cursor=step))
         for customer_id in ids[step : step + CUSTOMERS_A_STEP]:
             found = everyone[customer_id]
-            customer = unpack(found) if isinstance(found, bytes) else found
+            if isinstance(found, bytes):
+                if is_quiet(found):
+                    continue
+                customer = thaw(found)
+            else:
+                customer = found
             total = aum_sum(customer, month)
             if total <= entry_sum and customer.tier.state == "ordinary":
                 continue

@@ -83,7 +83,10 @@ def story_of(customer: Customer) -> Story:
 
 def aum_sum(customer: Customer, month: Month) -> int:
     """Sum of a month's end-of-day AUM, minor units: the accounts of the customer added up (DOMAIN §3)."""
-    return sum(month_sum(account, month) for account in customer.accounts.values())
+    total = 0
+    for account in customer.accounts.values():
+        total += month_sum(account, month)
+    return total
 
 
 def roll_accounts(customer: Customer, last_closed: Month, first_month: Month, retained: int) -> None:

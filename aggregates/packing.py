@@ -29,3 +29,26 @@ def unpack(packed: bytes) -> Customer:
     return _UNPACK(packed)
 
 
+
+
+def freeze(customer: Customer, *, quiet: bool) -> bytes:
+    """A cold customer: a byte that says whether a month end may pass it by (``Shard.is_quiet``), and the packed state."""
+    return (_QUIET if quiet else _RESTLESS) + pack(customer)
+
+
+def thaw(frozen: bytes) -> Customer:
+    """The customer that was frozen."""
+    return unpack(frozen[1:])
+
+
+def is_quiet(frozen: bytes) -> bool:
+    """What ``freeze`` was told."""
+    return frozen[0] == 0
+
+
+def waken(frozen: bytes) -> bytes:
+    """The same customer, to be looked at by the next month end."""
+    return _RESTLESS + frozen[1:]
+
+
+_QUIET, _RESTLESS = b"\0", b"\1"

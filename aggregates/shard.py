@@ -12,9 +12,9 @@ from msgspec import UNSET
 
 from aggregates import account as accounts
 from aggregates.account import Account
-from aggregates.customer import Customer, changed, moved, rerun, restated, story_of
-from aggregates.dates import Day, Month, day_of, first_day, last_day, month_of
-from aggregates.packing import unpack
+from aggregates.customer import Customer, aum_sum, changed, moved, rerun, restated, story_of
+from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
+from aggregates.packing import freeze, thaw, waken
 from aggregates.policy import Policies, Policy
 from aggregates.tiers import last_closed_month
 from events.calendar import BusinessDayClosed
@@ -111,7 +111,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Customers:
-    """Customers by id in order of arrival, each an object or, when cold, its packed bytes."""
+    """Customers by id in order of arrival, each an object or, when cold, its frozen bytes."""
 
     def __init__(self) -> None:
         self.all: dict[str, Customer | bytes] = {}
@@ -123,7 +123,7 @@ class Customers:
         """The customer, unpacked if it was cold; None if there is none."""
         found = self.all.get(customer_id)
         if found.__class__ is bytes:
-            found = self.all[customer_id] = unpack(found)
+            found = self.all[customer_id] = thaw(found)
         return found  # type: ignore[return-value]
 
     def ensure(self, customer_id: str) -> Customer:
@@ -136,7 +136,7 @@ class Customers:
     def __iter__(self) -> Iterator[Customer]:
         """Every customer in order of arrival; cold ones are unpacked for the look and stay cold."""
         for found in self.all.values():
-            yield unpack(found) if isinstance(found, bytes) else found
+            yield thaw(found) if isinstance(found, bytes) else found
 
 
 
@@ -230,6 +230,29 @@ class Shard:
         """Bring all accounts of a customer to the last closed month."""
         for account in customer.accounts.values():
             accounts.roll(account, self.last_closed, self.first_month, self.retained)
+
+    def is_quiet(self, customer: Customer) -> bool:
+        """Whether no month end can decide anything about a customer until its next record (DOMAIN §4, ordinary).
+
+        An ordinary customer nothing is remembered of, whose open month and balance are both at or below the entry
+        threshold of every policy version, with no movement known beyond the open month.
+        """
+        if customer.story is not None or not self.first_month:
+            return False
+        month = self.last_closed + 1 if self.last_closed else self.first_month
+        entry = min(policy.entry_minor for policy in self.policies)
+        return (
+            customer.spot_minor <= entry
+            and all(accounts.last_change(account) <= last_day(month) for account in customer.accounts.values())
+            and aum_sum(customer, month) <= entry * days_in(month)
+        )
+
+    def frozen(self, customer_id: str) -> bytes:
+        """A customer made cold, and its bytes."""
+        found = self.customers.all[customer_id]
+        if not isinstance(found, bytes):
+            found = self.customers.all[customer_id] = freeze(found, quiet=self.is_quiet(found))
+        return found
 
     # ------------------------------------------------------------------------------------------ evolve
 
@@ -438,6 +461,10 @@ def _days_kept(shard: Shard, line: AccountDaysKept) -> None:
 
 def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
     shard.policies.add(msgspec.convert(line.policy, Policy))
+    everyone = shard.customers.all
+    for customer_id, found in everyone.items():
+        if isinstance(found, bytes):
+            everyone[customer_id] = waken(found)
     shard.renew()
 
 

@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_from(environ: Mapping[str, str], *, log: str | None = None, policy: str | None = None) -> Settings:
-    """Options where given, else the environment, else the defaults. Raises UserError for a URL that is none of a log."""
+    """Options where given, else the environment, else the defaults. Raises UserError for a URL that names no log."""
     url = log or environ.get(LOG_VARIABLE) or DEFAULT_LOG
     file = policy or environ.get(POLICY_VARIABLE)
     log_file(url)

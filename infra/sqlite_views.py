@@ -84,7 +84,7 @@ class SqliteViews:
         self.path = Path(path)
         self._projections, self._write = projections, write
         self._replaces: Path | None = None
-        self._pages = 0
+        self._pages, self._closed = 0, False
         try:
             self._connection = self._connect()
             if write:
@@ -282,7 +282,7 @@ class SqliteViews:
             raise self._unusable(error) from error
         finally:
             self._pages -= 1
-            if not self._pages and self._connection.in_transaction:
+            if not self._pages and not self._closed and self._connection.in_transaction:
                 self._connection.execute("COMMIT")
 
     def basis(self) -> Basis:
@@ -297,7 +297,8 @@ class SqliteViews:
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
         with self.page():
-            yield from self._connection.execute(sql, values)
+            for row in self._connection.execute(sql, values):  # noqa: UP028 - would close a cursor of a closed connection
+                yield row
 
     def tiers(self, customer: str | None = None) -> Iterator[dict[str, Any]]:
         """Rows of `guanxi tiers`, ordered by customer_id bytes: of everyone, or of one customer."""
@@ -368,7 +369,8 @@ class SqliteViews:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; answers not read to their end have no more rows."""
+        self._closed = True
         if hasattr(self, "_connection"):
             self._connection.close()
 

@@ -6,7 +6,7 @@ from itertools import islice
 import msgspec
 import zstandard
 
-from aggregates.packing import STATE_VERSION, pack
+from aggregates.packing import STATE_VERSION
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Asked, Calendar, Shard, StatedTotals, Statement, Waiting
 
@@ -62,16 +62,9 @@ def frame_of(shard: Shard) -> bytes:
 
 def chunks_of(shard: Shard) -> Iterator[bytes]:
     """The customers in order of arrival, compressed, so many a chunk. Customers are left cold."""
-    everyone = shard.customers.all
-    ids = iter(list(everyone))
+    ids = iter(list(shard.customers.all))
     while part := list(islice(ids, CUSTOMERS_A_CHUNK)):
-        packed = []
-        for customer_id in part:
-            found = everyone[customer_id]
-            if not isinstance(found, bytes):
-                found = everyone[customer_id] = pack(found)
-            packed.append(found)
-        yield _compress(_encode(_Chunk(part, packed)))
+        yield _compress(_encode(_Chunk(part, [shard.frozen(customer_id) for customer_id in part])))
 
 
 def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:

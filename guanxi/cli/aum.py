@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-from guanxi.cli.options import Asked, common
 from guanxi.cli.asking import known, page
+from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, amount, show, term, text
 from guanxi.cli.words import CATEGORIES, Words
 from projections.customers import By
@@ -46,7 +46,9 @@ def a_month(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 @click.command("aum")
 @click.option("--customer", metavar="ID", help="That of one customer.")
-@click.option("--month", metavar="YYYY-MM", callback=a_month, help="Sum and average of a month instead of today's balance.")
+@click.option(
+    "--month", metavar="YYYY-MM", callback=a_month, help="Sum and average of a month instead of today's balance."
+)
 @click.option("--by", type=click.Choice(list(PARTS)), default="total", show_default=True, help="How finely told apart.")
 @common
 @click.pass_obj

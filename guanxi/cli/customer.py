@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from aggregates.policy import Policies
+from guanxi.cli.asking import Page, known, page
 from guanxi.cli.customer_page import bar, bar_whole, page_of
 from guanxi.cli.options import Asked, common
-from guanxi.cli.asking import Page, known, page
 from guanxi.cli.render import Column, Look, Row, amount, console, pairs, put_json_lines, put_table, term, text
 from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import ALERTS, CATEGORIES, STATES, Words
@@ -137,9 +137,8 @@ def _put_months(to: Console, months: list[Row], on: Page) -> None:
     width = max(map(len, amounts))
     for month, shown in zip(months, amounts, strict=True):
         reached = on.look.level(month["reached"]) if month["reached"] else ""
-        to.print(
-            Text(f"  {month['month']}  {shown:>{width}}  {bar(month['average'], whole, BAR_CELLS, marks)}  {reached}".rstrip())
-        )
+        drawn = bar(month["average"], whole, BAR_CELLS, marks)
+        to.print(Text(f"  {month['month']}  {shown:>{width}}  {drawn}  {reached}".rstrip()))
 
 
 def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:
@@ -149,16 +148,12 @@ def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:
     ]
     for key, words in (("hold", Words("保级需增", "Top-up to hold")), ("reach", Words("升级需增", "Top-up to reach"))):
         top_up = found[key]
-        if top_up is not None:
+        if top_up is not None and found["days_left"]:
             rows.append((words, f"{look.level(top_up['level'])}  {_asked(top_up['amount'], found['days_left'], look)}"))
     return rows
 
 
-def _asked(minor: int | None, days_left: int, look: Look) -> str:
-    if minor is None:
-        return "月末已过 the month is over"
+def _asked(minor: int, days_left: int, look: Look) -> str:
     if not minor:
         return "已够 nothing more"
     return f"{look.money(minor)}  自明日起 from tomorrow, {days_left} day{'' if days_left == 1 else 's'}"
-
-

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-
 from aggregates.account import Account
 from aggregates.customer import Customer, months_known
 from aggregates.dates import Month, days_in, iso, iso_month, month_of
@@ -22,8 +21,8 @@ def page_of(
 ) -> dict[str, Any]:
     """The page of a customer; amounts in minor units of `currency`.
 
-    tier: its row of `guanxi tiers`; changes: its tier changes; alerts: integrity alerts about it. outlook is null while no
-    day is closed.
+    tier: its row of `guanxi tiers`; changes: its tier changes; alerts: integrity alerts about it. outlook is null while
+    no day is closed.
     """
     policies = Policies(basis.policies)
     changes = list(changes)
@@ -96,7 +95,7 @@ def _top_up(top_up: TopUp | None) -> Row | None:
 
 
 def bar(amount: int, whole: int, width: int, marks: Iterable[int] = ()) -> str:
-    """An amount as a bar of at most `width` cells, `whole` filling it; marks: amounts shown as ticks where it is empty."""
+    """An amount as a bar of `width` cells, `whole` filling it; marks: amounts shown as ticks where it is empty."""
     if whole <= 0:
         return ""
     halves = max(0, min(2 * width, 2 * width * amount // whole))

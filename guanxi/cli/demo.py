@@ -38,11 +38,17 @@ class Bank(NamedTuple):
 
 @click.command("demo")
 @click.option(
-    "--data", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    "--data",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Take the public bank data of DIR instead of a made-up bank.",
 )
-@click.option("--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Work in DIR, a new folder.")
-@click.option("--customers", type=click.IntRange(1, 999_999), default=CUSTOMERS, show_default=True, help="Of the made-up bank.")
+@click.option(
+    "--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Work in DIR, a new folder."
+)
+@click.option(
+    "--customers", type=click.IntRange(1, 999_999), default=CUSTOMERS, show_default=True, help="Of the made-up bank."
+)
 @common
 @click.pass_obj
 def command(asked: Asked, data: Path | None, keep: Path | None, customers: int) -> None:

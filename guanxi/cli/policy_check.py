@@ -1,4 +1,4 @@
-"""`guanxi policy check`: is a policy file in order?"""
+"""`guanxi policy check`: whether a policy file is in order."""
 
 from pathlib import Path
 
@@ -23,6 +23,7 @@ def check(file: Path) -> None:
     """Validate FILE: unknown keys, thresholds, windows, trigger parameters; names file, line and field."""
     policy, _ = load(file)
     levels = " · ".join(
-        f"{Words(level.name_zh, level.name_en)} {money(level.threshold_minor, policy.currency)}" for level in policy.ladder
+        f"{Words(level.name_zh, level.name_en)} {money(level.threshold_minor, policy.currency)}"
+        for level in policy.ladder
     )
     click.echo(f"{file}: in order. {policy.version}, {policy.currency}: {levels}")

@@ -77,7 +77,4 @@ def rate(records: int, seconds: float) -> str:
 def summary(taken: int, duplicate: int, refused: int, seconds: float) -> str:
     """The line at the end of a job that takes records."""
     total = taken + duplicate + refused
-    return (
-        f"taken {taken:,} · duplicate {duplicate:,} · refused {refused:,} · "
-        f"{seconds:,.1f} s, {rate(total, seconds)}"
-    )
+    return f"taken {taken:,} · duplicate {duplicate:,} · refused {refused:,} · {seconds:,.1f} s, {rate(total, seconds)}"

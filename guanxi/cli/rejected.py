@@ -2,8 +2,8 @@
 
 import click
 
-from guanxi.cli.options import Asked, common
 from guanxi.cli.asking import page
+from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, Look, Row, show, text
 from guanxi.cli.words import Words
 from projections.rejected import SHOWN

@@ -30,11 +30,14 @@ NOT_A_TERMINAL_COLUMNS: Final = 10_000
 """Width of a table that goes to a file or pipe: nothing is folded."""
 
 
+DEFAULT_LEVELS: Final[Mapping[str, Level]] = {rung.code: rung for rung in DEFAULT_LADDER}
+
+
 class Look(NamedTuple):
     """What cells need to know: the currency, and the levels by code."""
 
-    currency: str = "CNY"
-    levels: Mapping[str, Level] = {level.code: level for level in DEFAULT_LADDER}
+    currency: str = Policy().currency
+    levels: Mapping[str, Level] = DEFAULT_LEVELS
 
     def money(self, minor: int | None) -> str:
         """Minor units with thousands separators and the currency's digits; - for none."""
@@ -102,10 +105,17 @@ def freshness_line(block: int, closed_through: str | None) -> str:
     return f"as of block {block:,}, {closed}"
 
 
+class _Terminal(Console):
+    """A console that leaves it to the program what happens when the reader goes away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where tables go: as wide as the terminal, or as they need."""
     wide = None if sys.stdout.isatty() else NOT_A_TERMINAL_COLUMNS
-    return Console(file=sys.stdout, width=wide, highlight=False, emoji=False, markup=False)
+    return _Terminal(file=sys.stdout, width=wide, highlight=False, emoji=False, markup=False)
 
 
 def look_of(policies: Iterable[Policy]) -> Look:
@@ -113,7 +123,7 @@ def look_of(policies: Iterable[Policy]) -> Look:
     versions = sorted(policies, key=lambda policy: policy.valid_from or 0)
     if not versions:
         return Look()
-    return Look(versions[-1].currency, {level.code: level for policy in versions for level in policy.ladder})
+    return Look(versions[-1].currency, {rung.code: rung for policy in versions for rung in policy.ladder})
 
 
 def show(rows: Iterable[Row], listing: Listing, asked: Asked, look: Look, footer: str) -> None:

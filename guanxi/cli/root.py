@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NamedTuple, NoReturn
 
 import click
@@ -49,11 +50,11 @@ COMMANDS: Final[dict[str, Entry]] = {name: entry for group in CONTENTS.values() 
 class Root(click.Group):
     """Loads a command when it is called, and ends every run with one line at most and the exit code of CONTRACT §4."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of the help page."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of a name, its module imported now."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -61,7 +62,7 @@ class Root(click.Group):
         command: click.Command = import_module(f"guanxi.cli.{entry.module}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table of contents, without importing the commands."""
         width = max(map(len, COMMANDS))
         for heading, group in CONTENTS.items():
@@ -97,8 +98,16 @@ class Root(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
+def installed_version() -> str:
+    """The version of the installed program."""
+    try:
+        return version("guanxi")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="guanxi", message="guanxi %(version)s")
+@click.version_option(installed_version(), message="guanxi %(version)s")
 @common
 def cli() -> None:
     """What a retail bank knows of its customers: balances, month averages, VIP tiers, and why.

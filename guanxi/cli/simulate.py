@@ -16,7 +16,7 @@ from guanxi.simulator import records
 def command(customers: int, days: int, seed: int, out: str) -> None:
     """Write the records of a made-up Chinese bank, day by day.
 
-    Salaries, spending, products maturing, money drifting to payment platforms, VIP careers, late postings, reversals. Two
-    systems, core and funds, close each day: take the records in with a policy that names them, or with none.
+    Salaries, spending, products maturing, money drifting to payment platforms, VIP careers, late postings, reversals.
+    Two systems, core and funds, close each day; where the policy names no sources, those of core count.
     """
     write_lines(records(customers, days, seed), out)

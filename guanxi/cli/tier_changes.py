@@ -3,8 +3,8 @@
 import click
 
 from aggregates.money import average
-from guanxi.cli.options import Asked, common
 from guanxi.cli.asking import known, page
+from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, Look, Row, show, term, text
 from guanxi.cli.words import KINDS, STATES, Words
 
@@ -41,7 +41,13 @@ LISTING = Listing(
 
 @click.command("tier-changes")
 @click.option("--customer", metavar="ID", help="Those of one customer.")
-@click.option("--after", metavar="SEQ", type=click.IntRange(0), default=0, help="Those after this number in a customer's own count.")
+@click.option(
+    "--after",
+    metavar="SEQ",
+    type=click.IntRange(0),
+    default=0,
+    help="Those after this number in a customer's own count.",
+)
 @common
 @click.pass_obj
 def command(asked: Asked, customer: str | None, after: int) -> None:

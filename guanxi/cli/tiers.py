@@ -2,8 +2,8 @@
 
 import click
 
-from guanxi.cli.options import Asked, common
 from guanxi.cli.asking import page
+from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, count, level, show, term, text
 from guanxi.cli.words import STATES, Words
 

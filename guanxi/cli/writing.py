@@ -29,4 +29,6 @@ def write_lines(lines: Iterator[bytes], out: str) -> None:
                 if not records % 5_000:
                     running(size, None, records)
         part.replace(out)
-    click.echo(f"{out}: {records:,} records, {size:,} bytes · {running.seconds:,.1f} s, {rate(records, running.seconds)}")
+    click.echo(
+        f"{out}: {records:,} records, {size:,} bytes · {running.seconds:,.1f} s, {rate(records, running.seconds)}"
+    )

@@ -11,7 +11,18 @@ from events.decisions import DayClosed, DayClosing, Decision
 from events.fields import MonthSum
 from tests.dsl.bank import Bank, given, state_of
 from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, core, totals_counted, vip
-from tests.dsl.records import close, closed, closed_through, deposit, month, opened, purchase, redeemed, reversal, stated
+from tests.dsl.records import (
+    close,
+    closed,
+    closed_through,
+    deposit,
+    month,
+    opened,
+    purchase,
+    redeemed,
+    reversal,
+    stated,
+)
 from tests.dsl.records import valued, withdrawal
 
 TWO = Policy(sources=("core", "funds"))
@@ -145,7 +156,13 @@ def test_the_worked_table_of_a_year_with_every_field() -> None:
         "2026-04": [at_month_close(3, "downgraded", vip("diamond"), vip("platinum"), named("2026-02", "2026-04"))],
         "2026-06": [
             at_month_close(
-                4, "watch_started", vip("platinum"), vip("platinum"), named("2026-06", "2026-06"), watch=1, below_entry=1
+                4,
+                "watch_started",
+                vip("platinum"),
+                vip("platinum"),
+                named("2026-06", "2026-06"),
+                watch=1,
+                below_entry=1,
             )
         ],
         "2026-08": [
@@ -281,7 +298,8 @@ def test_a_stated_balance_is_compared_when_its_day_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("category", "months_later"), [("deposit", 0), ("deposit", 2), ("deposit", 20), ("fund", 0), ("fund", 2), ("fund", 20)]
+    ("category", "months_later"),
+    [("deposit", 0), ("deposit", 2), ("deposit", 20), ("fund", 0), ("fund", 2), ("fund", 20)],
 )
 def test_a_balance_stated_for_a_closed_day_is_compared_at_once(category: str, months_later: int) -> None:
     last = ["2026-01-31", "", "2026-03-31"][months_later] if months_later < 3 else "2027-09-30"
@@ -303,9 +321,7 @@ def test_a_balance_stated_for_a_closed_day_is_compared_at_once(category: str, mo
 
 
 def test_a_balance_left_when_an_account_closes_is_an_alert_and_counts_on() -> None:
-    bank = given(
-        opened("C1", "A1", on="2026-01-01", balance="300000.00"), closed("C1", "A1", on="2026-01-10", id="x1")
-    )
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="300000.00"), closed("C1", "A1", on="2026-01-10", id="x1"))
     left = alert(
         "balance_left_at_closing", customer_id="C1", account_id="A1", source="core", event_id="x1", date="2026-01-10",
         expected=0, actual=300_000_00,

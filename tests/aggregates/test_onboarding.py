@@ -44,17 +44,22 @@ def test_a_vip_holds() -> None:
 
 def test_a_watch_goes_on_and_the_downgrade_names_the_months_that_were_brought() -> None:
     bank = after(
-        "vip", level="diamond", watch=["platinum", None], below_entry=1, balance="100000.00", months=[NOVEMBER, DECEMBER]
+        "vip",
+        level="diamond",
+        watch=["platinum", None],
+        below_entry=1,
+        balance="100000.00",
+        months=[NOVEMBER, DECEMBER],
     )
     bank.when(LAST).then(
-        at_month_close(
-            1, "downgraded", vip("diamond"), vip("platinum"), [NOVEMBER, DECEMBER, JANUARY], below_entry=2
-        )
+        at_month_close(1, "downgraded", vip("diamond"), vip("platinum"), [NOVEMBER, DECEMBER, JANUARY], below_entry=2)
     )
 
 
 def test_months_that_were_not_brought_are_left_out() -> None:
-    bank = after("vip", level="diamond", watch=["platinum", None], below_entry=1, balance="100000.00", months=[NOVEMBER])
+    bank = after(
+        "vip", level="diamond", watch=["platinum", None], below_entry=1, balance="100000.00", months=[NOVEMBER]
+    )
     bank.when(LAST).then(
         at_month_close(1, "downgraded", vip("diamond"), vip("platinum"), [NOVEMBER, JANUARY], below_entry=2)
     )
@@ -62,12 +67,15 @@ def test_months_that_were_not_brought_are_left_out() -> None:
 
 def test_months_are_named_ascending_in_whatever_order_they_were_brought() -> None:
     bank = after(
-        "vip", level="diamond", watch=["platinum", None], below_entry=1, balance="100000.00", months=[DECEMBER, NOVEMBER]
+        "vip",
+        level="diamond",
+        watch=["platinum", None],
+        below_entry=1,
+        balance="100000.00",
+        months=[DECEMBER, NOVEMBER],
     )
     bank.when(LAST).then(
-        at_month_close(
-            1, "downgraded", vip("diamond"), vip("platinum"), [NOVEMBER, DECEMBER, JANUARY], below_entry=2
-        )
+        at_month_close(1, "downgraded", vip("diamond"), vip("platinum"), [NOVEMBER, DECEMBER, JANUARY], below_entry=2)
     )
 
 
@@ -84,9 +92,7 @@ def test_months_below_entry_go_on_to_the_exit() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("grace_left", "kinds"), [(1, [("exited", ["2025-12", "2026-01"])]), (2, [])]
-)
+@pytest.mark.parametrize(("grace_left", "kinds"), [(1, [("exited", ["2025-12", "2026-01"])]), (2, [])])
 def test_grace_goes_on(grace_left: int, kinds: list[tuple[str, list[str]]]) -> None:
     bank = after("lapsed", grace_left=grace_left, balance="100000.00", months=[NOVEMBER, DECEMBER]).when(LAST)
     known = {"2025-12": DECEMBER, "2026-01": JANUARY}
@@ -222,7 +228,9 @@ def test_another_month_than_the_one_before_the_first_is_an_alert(on: str, is_fir
         ("ordinary", {"months": [MonthSum(month="2025-12", sum=1, days=30)]}, "bad_value", "months.days"),
     ],
 )
-def test_a_state_the_machine_cannot_be_in_is_refused(state: str, fields: dict[str, Any], reason: str, field: str) -> None:
+def test_a_state_the_machine_cannot_be_in_is_refused(
+    state: str, fields: dict[str, Any], reason: str, field: str
+) -> None:
     given().when(brought("C1", state, on="2025-12-31", **fields)).then_refused(reason, field)
 
 
@@ -248,4 +256,6 @@ def test_levels_and_windows_are_those_of_the_first_month_s_policy() -> None:
     old = Policy(version="old", ladder=(Level("iron", 1_00),), exit_months=2)
     new = Policy(version="new", valid_from=737_791, ladder=(Level("gold", 1_00),))  # 2021-01-01
     given(policies=[old, new]).when(brought("C1", "vip", level="gold", below_entry=5, on="2020-12-31")).then()
-    given(policies=[old, new]).when(brought("C1", "vip", level="gold", on="2020-11-30")).then_refused("bad_value", "level")
+    given(policies=[old, new]).when(brought("C1", "vip", level="gold", on="2020-11-30")).then_refused(
+        "bad_value", "level"
+    )

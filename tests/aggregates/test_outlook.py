@@ -78,9 +78,7 @@ def test_a_top_up_is_rounded_up_and_never_below_zero(missing: int, reaches: int,
     assert top_up_minor(so_far, GOLD_MINOR, above=True) == exceeds
 
 
-@given(
-    st.integers(0, 10**12), st.integers(-(10**10), 10**10), st.integers(1, 29), st.integers(1, 10**9), st.booleans()
-)
+@given(st.integers(0, 10**12), st.integers(-(10**10), 10**10), st.integers(1, 29), st.integers(1, 10**9), st.booleans())
 def test_a_top_up_is_just_enough(total: int, balance: int, day: int, threshold: int, above: bool) -> None:
     so_far = MonthSoFar(total, balance, day, 30)
     amount = top_up_minor(so_far, threshold, above=above)

@@ -30,7 +30,13 @@ def special_granted(sequence: int = 1, before: dict[str, str | None] = ORDINARY,
                     until: str = "2027-01-16", effective: str = "2026-01-16", decided: str = "2026-01-16",
                     cause: str = "g1") -> dict[str, object]:  # fmt: skip
     return tier_changed(
-        sequence, "special_granted", before, special(level, until), decided=decided, effective=effective, cause=[crm(cause)]
+        sequence,
+        "special_granted",
+        before,
+        special(level, until),
+        decided=decided,
+        effective=effective,
+        cause=[crm(cause)],
     )
 
 

@@ -302,7 +302,7 @@ def test_the_level_of_a_special_is_judged_by_the_policy_of_the_month() -> None:
 
 def test_a_tier_is_a_value() -> None:
     assert vip(GOLD, [None], 1) == vip(GOLD, [None], 1) != vip(GOLD, [GOLD], 1)
-    assert msgspec.json.decode(msgspec.json.encode(special(GOLD, "2026-01-01", [BECAUSE])), type=type(ORDINARY)) == special(
-        GOLD, "2026-01-01", [BECAUSE]
-    )
+    assert msgspec.json.decode(
+        msgspec.json.encode(special(GOLD, "2026-01-01", [BECAUSE])), type=type(ORDINARY)
+    ) == special(GOLD, "2026-01-01", [BECAUSE])
     assert special(GOLD, "2026-01-01").until == day_of("2026-01-01")

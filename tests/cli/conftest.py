@@ -56,9 +56,29 @@ def small_bank() -> Iterator[Line]:
     yield opened("C2", "A2", 100_00)
     yield opened("客户三", "A4", 600_000_00, "fund")
     yield opened("客户三", "A3", 50_000_00)
-    yield record("out", "transfer_out", "2026-04-11", "C1", account_id="A1", amount=100_000_00, currency="CNY", value_date="2026-04-11")
-    yield record("bad", "deposit", "2026-04-12", "C2", account_id="A9", amount=1, currency="CNY", value_date="2026-04-12")
-    yield record("stated", "balance_stated", "2026-04-20", "C1", account_id="A1", balance=7, currency="CNY", value_date="2026-04-20")
+    yield record(
+        "out",
+        "transfer_out",
+        "2026-04-11",
+        "C1",
+        account_id="A1",
+        amount=100_000_00,
+        currency="CNY",
+        value_date="2026-04-11",
+    )
+    yield record(
+        "bad", "deposit", "2026-04-12", "C2", account_id="A9", amount=1, currency="CNY", value_date="2026-04-12"
+    )
+    yield record(
+        "stated",
+        "balance_stated",
+        "2026-04-20",
+        "C1",
+        account_id="A1",
+        balance=7,
+        currency="CNY",
+        value_date="2026-04-20",
+    )
     yield from month_closes("2026-04", 30)
     yield from month_closes("2026-05", 10)
 

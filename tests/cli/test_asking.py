@@ -170,7 +170,9 @@ def test_the_views_are_what_the_log_says_before_and_after_a_rebuild(ask: Ask) ->
     assert ask("tiers").stdout == before
 
 
-@pytest.mark.parametrize("command", [("customer", "C9"), ("aum", "--customer", "C9"), ("tier-changes", "--customer", "C9")])
+@pytest.mark.parametrize(
+    "command", [("customer", "C9"), ("aum", "--customer", "C9"), ("tier-changes", "--customer", "C9")]
+)
 def test_a_customer_never_heard_of(small: Small, command: tuple[str, ...]) -> None:
     result = run("--log", small.log, *command)
     assert (result.exit_code, result.stdout) == (1, "")

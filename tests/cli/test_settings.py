@@ -21,7 +21,9 @@ def test_the_url_of_a_file_names_the_file(file: str) -> None:
     assert log_file(log_url(Path(file))) == Path(file)
 
 
-@pytest.mark.parametrize("url", ["guanxi.db", "sqlite://", "sqlite:///", "sqlite:////", "sqlite://host/x.db", "mysql://x/y"])
+@pytest.mark.parametrize(
+    "url", ["guanxi.db", "sqlite://", "sqlite:///", "sqlite:////", "sqlite://host/x.db", "mysql://x/y"]
+)
 def test_what_names_no_log_is_refused_with_a_way_out(url: str) -> None:
     with pytest.raises(UserError, match=r"not the URL of a log; write it like sqlite:///guanxi\.db"):
         settings_from({}, log=url)

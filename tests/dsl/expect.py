@@ -84,7 +84,9 @@ def at_month_close(sequence: int, kind: str, before: Standing, after: Standing, 
     )  # fmt: skip
 
 
-def month_restated(cause: Cause, *months: tuple[str, int, int], from_month: str, customer_id: str = "C1") -> dict[str, Any]:
+def month_restated(
+    cause: Cause, *months: tuple[str, int, int], from_month: str, customer_id: str = "C1"
+) -> dict[str, Any]:
     """months: (month, sum before, sum after), minor units."""
     return {
         "type": "month_restated",
@@ -99,7 +101,9 @@ def alert(kind: str, **fields: Any) -> dict[str, Any]:
     return {"type": "integrity_alerted", "kind": kind, **fields}
 
 
-def totals_counted(date: str, count: int, signed_sum: int, stated: tuple[int, int], source: str = "core") -> dict[str, Any]:
+def totals_counted(
+    date: str, count: int, signed_sum: int, stated: tuple[int, int], source: str = "core"
+) -> dict[str, Any]:
     return {
         "type": "totals_counted", "source": source, "date": date, "count": count, "signed_sum": signed_sum,
         "stated_count": stated[0], "stated_signed_sum": stated[1],

@@ -53,7 +53,14 @@ def closed(customer_id: str, account_id: str, *, on: str, at: str | None = None,
 def money(kind: str, customer_id: str, account_id: str, amount: str, *, on: str, at: str | None = None,
           currency: str = "CNY", **more: Any) -> Record:  # fmt: skip
     return record(
-        kind, customer_id, at=at or on, account_id=account_id, amount=minor(amount), currency=currency, value_date=on, **more
+        kind,
+        customer_id,
+        at=at or on,
+        account_id=account_id,
+        amount=minor(amount),
+        currency=currency,
+        value_date=on,
+        **more,
     )
 
 
@@ -69,7 +76,9 @@ def purchase(customer_id: str, account_id: str, amount: str, *, on: str, **more:
     return money("product_purchased", customer_id, account_id, amount, on=on, **more)
 
 
-def redeemed(customer_id: str, account_id: str, amount: str, *, on: str, book: str | None = None, **more: Any) -> Record:
+def redeemed(
+    customer_id: str, account_id: str, amount: str, *, on: str, book: str | None = None, **more: Any
+) -> Record:
     kept = None if book is None else minor(book)
     return money("product_redeemed", customer_id, account_id, amount, on=on, book=kept, **more)
 
@@ -82,7 +91,13 @@ def matured(customer_id: str, account_id: str, amount: str, *, on: str, book: st
 def valued(customer_id: str, account_id: str, value: str, *, on: str, at: str | None = None, **more: Any) -> Record:
     more = {"currency": "CNY", **more}
     return record(
-        "valuation_updated", customer_id, at=at or on, account_id=account_id, market_value=minor(value), value_date=on, **more
+        "valuation_updated",
+        customer_id,
+        at=at or on,
+        account_id=account_id,
+        market_value=minor(value),
+        value_date=on,
+        **more,
     )
 
 

@@ -27,11 +27,12 @@ def test_tier_changes_are_what_was_published_in_order_of_customer_and_sequence(w
 def test_refusals_say_what_where_and_when_and_not_the_original(world: World) -> None:
     lost = money("deposit", "C1", "A9", 5, "2026-01-02")
     views = world.tell(b"no json", lost)
-    assert [dict(row) for row in views.rejected()][1] == {
-        "reason": "account_unknown", "field": "account_id", "detail": "no account 'A9' of this customer",
-        "source": "core", "event_id": lost["event_id"], "topic": "bank.transactions.v1", "partition": None, "offset": None,
-        "file": "a", "line": 2, "refused_at": AT,
-    } | {k: v for k, v in next(r for r in views.rejected() if r["line"] == 2).items() if k in ("field", "detail")}  # fmt: skip
+    second = list(views.rejected())[1]
+    assert "A9" in second.pop("detail")
+    assert second == {
+        "reason": "account_unknown", "field": "account_id", "source": "core", "event_id": lost["event_id"],
+        "topic": "bank.transactions.v1", "partition": None, "offset": None, "file": "a", "line": 2, "refused_at": AT,
+    }  # fmt: skip
     assert rows(views.rejected(), "reason", "line", "event_id") == [
         ("not_json", 1, None), ("account_unknown", 2, lost["event_id"])
     ]  # fmt: skip

@@ -20,7 +20,9 @@ def test_every_column_through_a_career(world: World) -> None:
     for end in ("2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30"):
         world.take(close(end))
     world.tell()
-    assert rows(views.tiers(), "state", "level", "watch", "below_entry", "since") == [("vip", "gold", 0, 5, "2026-05-01")]
+    assert rows(views.tiers(), "state", "level", "watch", "below_entry", "since") == [
+        ("vip", "gold", 0, 5, "2026-05-01")
+    ]
     world.tell(close("2026-07-31"))
     assert rows(views.tiers(), "state", "level", "grace_left", "since") == [("lapsed", None, 2, "2026-08-01")]
     world.tell(close("2026-08-31"))
@@ -45,7 +47,10 @@ def test_the_ordinary_stand_under_the_version_of_the_last_closed_month(tmp_path:
     world.tell(close("2026-01-31"))
     assert rows(views.tiers(), "policy_version") == [("a",), ("a",)]
     world.tell(close("2026-02-28"))
-    assert rows(views.tiers(), "customer_id", "state", "policy_version") == [("C1", "ordinary", "b"), ("C2", "vip", "a")]
+    assert rows(views.tiers(), "customer_id", "state", "policy_version") == [
+        ("C1", "ordinary", "b"),
+        ("C2", "vip", "a"),
+    ]
 
 
 def test_levels_count_everyone(world: World) -> None:

@@ -25,6 +25,7 @@ def test_same_answers_as_the_model(seed: int) -> None:
         if outcome not in (None, "duplicate"):
             expected.append((at, outcome))
     world = World(policies)
+    world.cooling(rng)
     world.feed(list(records), rng)
 
     got = world.refusals()

@@ -4,6 +4,7 @@ import json
 import random
 from typing import Any
 
+import msgspec
 from aggregates.account import month_sum
 from aggregates.customer import aum_sum
 from aggregates.dates import iso, iso_month, month_from
@@ -11,7 +12,7 @@ from aggregates.money import scaled
 from aggregates.packing import pack
 from aggregates.policy import Level, Policies, Policy
 from aggregates.shard import Shard
-from events.decisions import IntegrityAlerted, MonthRestated, RecordRefused, TierChanged, TotalsCounted
+from events.decisions import IntegrityAlerted, MonthRestated, PolicyActivated, RecordRefused, TierChanged, TotalsCounted
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
 from infra.vault import Vault
@@ -63,6 +64,23 @@ class World:
             self.at += len(batch)
             if rng.random() < 0.1:
                 self.ids.flush(self.log.head().block)
+
+    def activate(self, content: dict[str, Any]) -> None:
+        """Take another policy version in."""
+        policy = policy_from(content)
+        self.intake.activate(PolicyActivated(version=policy.version, policy=msgspec.to_builtins(policy)))
+
+    def cooling(self, rng: random.Random) -> None:
+        """From now on customers go cold at any moment, also just before a day closes: month ends may pass them by."""
+        close_days = self.intake.close_days
+
+        def cool_and_close() -> None:
+            for customer_id in self.shard.customers.all:
+                if rng.random() < 0.6:
+                    self.shard.frozen(customer_id)
+            close_days()
+
+        self.intake.close_days = cool_and_close  # type: ignore[method-assign]
 
     # ------------------------------------------------------------------------------------------ other ways to the state
 

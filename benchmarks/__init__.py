@@ -1,0 +1,1 @@
+"""Benchmarks: what the system costs, beside a rival in the same run. See docs/benchmarks.md."""

@@ -1,0 +1,149 @@
+"""The table of contents, help, and how runs end."""
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+import pytest
+
+from aggregates.policy import PolicyRefused
+from guanxi.cli.endings import KNOWN, ending
+from guanxi.cli.root import COMMANDS, CONTENTS, cli
+from guanxi.errors import FoundWrong, UserError
+from guanxi.importers.berka import BerkaError
+from guanxi.policy_file import PolicyError
+from infra.sqlite_log import LogUnusable
+from infra.sqlite_views import ViewsUnusable
+from infra.vault import VaultError
+from processors import ports
+from projections.customers import MonthNotKept
+from tests.cli.conftest import run
+
+ROOT = Path(__file__).parents[2]
+
+
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by its whole name."""
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for below, leaf in command.commands.items():
+                yield f"{name} {below}", leaf
+        else:
+            yield name, command
+
+
+LEAVES = dict(leaves())
+
+
+def test_the_help_page_lists_every_command_under_a_heading() -> None:
+    shown = run("--help").stdout
+    for heading, group in CONTENTS.items():
+        assert f"\n{heading}:\n" in shown
+        for name, entry in group.items():
+            assert re.search(rf"^  {name} +{re.escape(entry.does)}$", shown, re.M)
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_explains_itself_and_takes_the_common_options(name: str) -> None:
+    shown = run(*name.split(), "--help").stdout
+    assert LEAVES[name].help
+    for option in ("--log URL", "--policy FILE", "--format"):
+        assert option in shown
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert f"`guanxi {name}" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("variable", ["GUANXI_LOG", "GUANXI_POLICY", "GUANXI_KEY", "GUANXI_DEBUG"])
+def test_every_setting_of_the_environment_is_in_the_readme(variable: str) -> None:
+    assert f"`{variable}`" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("tiers", "--nonsense"),
+        ("tiers", "extra"),
+        ("ingest",),
+        ("--format", "xml", "tiers"),
+        ("simulate", "--days", "0"),
+    ],
+)
+def test_a_wrong_call_ends_with_one_line_and_code_2(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(r"guanxi: [^\n]+; see [^\n]+ --help\n", result.stderr)
+
+
+def test_no_command_shows_the_help() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "Customers:" in result.output
+
+
+@pytest.mark.parametrize("log", ["postgresql://bank/log", "bank.db"])
+def test_a_log_that_cannot_be_is_a_wrong_call(log: str) -> None:
+    result = run("tiers", "--log", log)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith(f"guanxi: {log}: ")
+
+
+class LogDamaged(Exception):  # noqa: N818 - stands in for the log's own
+    pass
+
+
+class OfItsKind(LogDamaged):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (UserError("what", "where", "do this"), "where: what; do this", 2),
+        (UserError("what"), "what", 2),
+        (FoundWrong("what", "where"), "where: what", 1),
+        (OfItsKind("block 3\nis torn"), "block 3 is torn", 1),
+        (
+            FileNotFoundError(2, "No such file", "x.db"),
+            "x.db: No such file; check the path, its permissions and the space left",
+            2,
+        ),
+        (KeyError("x"), "KeyError: 'x'; a fault of this program, please report it (GUANXI_DEBUG=1 shows where)", 1),
+    ],
+)
+def test_each_error_has_a_line_and_a_code(error: Exception, line: str, code: int) -> None:
+    assert ending(error) == (line, code)
+
+
+def test_the_errors_known_by_name_exist() -> None:
+    known = (
+        BerkaError, LogUnusable, MonthNotKept, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
+        ports.LogBusy, ports.LogDamaged, ports.LostShard,
+    )  # fmt: skip
+    assert {error.__name__ for error in known} == set(KNOWN)
+
+
+def test_a_fault_shows_its_trace_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("guanxi.cli.simulate.records", broken)
+    result = run("simulate")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "ZeroDivisionError: boom" in result.stderr
+    assert isinstance(run("simulate", env={"GUANXI_DEBUG": "1"}).exception, ZeroDivisionError)
+
+
+def test_it_says_which_version_it_is() -> None:
+    try:
+        installed = version("guanxi")
+    except PackageNotFoundError:
+        installed = "(not installed)"
+    assert run("--version").stdout == f"guanxi {installed}\n"

@@ -1,0 +1,326 @@
+"""The views file: positions and rows commit together, pages stand on one block, a rebuilt file takes over whole."""
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guanxi.simulator import stream
+from infra.sqlite_views import SqliteViews, ViewsUnusable
+from projections.catalog import PROJECTIONS
+from projections.counts import Counts
+from projections.feed import Feed, Freshness, Row
+from projections.table import Table
+from tests.projections.world import World, close, money, opened, record, rows
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    found = World(tmp_path)
+    yield found
+    found.views.close()
+    found.log.close()
+
+
+def feed_of(world: World) -> Feed:
+    return Feed(list(world.told), list(world.shard.customers), world.shard, "s1")
+
+
+# ---------------------------------------------------------------------------------------------- putting
+
+
+def test_positions_and_freshness_follow_what_was_put(world: World, tmp_path: Path) -> None:
+    views = world.views
+    assert {views.position(p.name) for p in PROJECTIONS} == {0}
+    assert views.freshness == Freshness("", 0, None)
+    world.tell(opened("C1", "A1", "2026-01-01"))
+    world.tell(close("2026-01-01"), money("deposit", "C1", "A1", 1, "2026-01-02"))
+    assert views.freshness == Freshness("s1", 2, "2026-01-01")
+    views.close()
+    with SqliteViews(tmp_path / "views") as again:
+        assert {again.position(p.name) for p in PROJECTIONS} == {2}
+        assert again.freshness == Freshness("s1", 2, "2026-01-01")
+        assert again.stale == ()
+        with pytest.raises(KeyError):
+            again.position("nothing")
+
+
+def test_a_feed_put_again_changes_nothing(world: World) -> None:
+    world.take(opened("C1", "A1", "2026-01-01"), b"bad")
+    feed = feed_of(world)
+    world.views.put(feed, 1)
+    before = world.views.counts()
+    world.views.put(feed, 1)
+    assert world.views.counts() == before
+    world.take(b"bad")
+    world.views.put(feed_of(world), 2)  # told from block 1 on
+    assert world.views.counts()["refused"] == {"not_json": 2}
+    world.views.put(feed, 1)  # older than the rows
+    assert world.views.freshness.block == 2
+
+
+@pytest.mark.parametrize(("kept", "through"), [((1,), 2), ((0,), 2), ((0, 1), 3), ((0, 1), 1), ((), 1)])
+def test_a_feed_with_a_block_missing_or_too_many_is_refused(world: World, kept: tuple[int, ...], through: int) -> None:
+    world.take(opened("C1", "A1", "2026-01-01"))
+    world.take(opened("C2", "A1", "2026-01-01"))
+    feed = feed_of(world)
+    feed.told = [feed.told[at] for at in kept]
+    with pytest.raises(ViewsUnusable, match="was not told all"):
+        world.views.put(feed, through)
+    assert world.views.freshness.block == 0
+    assert list(world.views.tiers()) == []
+
+
+def test_views_of_another_log_are_refused(world: World) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01"))
+    world.take(opened("C2", "A1", "2026-01-01"))
+    with pytest.raises(ViewsUnusable, match="another log"):
+        world.views.put(Feed(world.told, (), world.shard, "s2"), 2)
+
+
+class _Failing:
+    name, version = "failing", 1
+    table = Table("failing", (("one", "INTEGER"),), ("one",))
+
+    def rows(self, feed: Feed) -> Iterator[Row]:
+        yield (1,)
+        if feed.customers:
+            raise ZeroDivisionError
+
+
+def test_a_fold_that_fails_writes_nothing_at_all(world: World, tmp_path: Path) -> None:
+    world.take(opened("C1", "A1", "2026-01-01"))
+    with SqliteViews(tmp_path / "failing", write=True, projections=(*PROJECTIONS, _Failing())) as views:
+        with pytest.raises(ZeroDivisionError):
+            views.put(feed_of(world), 1)
+        assert views.counts()["taken"] == {}
+        assert list(views.tiers()) == []
+        assert views.freshness.block == 0
+        assert views.position("aum") == 0
+        feed = feed_of(world)
+        feed.customers = ()
+        views.put(feed, 1)
+        assert views.counts()["taken"] == {"account_opened": 1}
+
+
+def test_the_first_close_puts_everyone_because_it_brings_value_dates_forward(world: World) -> None:
+    """A valuation and a later purchase before F fall on one day with F known: the balance of an untouched customer."""
+    world.take(opened("C1", "G1", "2025-12-01", 0, "gold"))
+    value = record("valuation_updated", "C1", on="2025-12-10", account_id="G1", market_value=100, currency="CNY")
+    world.take(value | {"value_date": "2025-12-10"}, money("product_purchased", "C1", "G1", 7, "2025-12-20"))
+    world.put()
+    assert rows(world.views.aum(), "spot") == [(107,)]
+    world.tell(close("2026-01-05"))
+    customer = world.shard.customers.get("C1")
+    assert customer is not None
+    assert customer.spot_minor != 107
+    assert rows(world.views.aum(), "spot") == [(customer.spot_minor,)]
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def test_rows_come_in_the_order_of_the_bytes_of_the_ids(world: World) -> None:
+    ids = ["b", "a", "B", "é", "z", "\U0001f600", "\uffee", "客户", "a b", "a\u0000", "10", "9"]
+    views = world.tell(*(opened(c, "A1", "2026-01-01") for c in ids), close("2026-01-31"))
+    expected = [(c,) for c in sorted(ids, key=str.encode)]
+    assert rows(views.tiers(), "customer_id") == expected
+    assert rows(views.aum(), "customer_id") == expected
+    assert rows(views.aum(month="2026-01"), "customer_id") == expected
+    assert expected != [(c,) for c in sorted(ids, key=lambda c: c.encode("utf-16-be"))]
+
+
+def test_a_page_stands_on_one_block_whatever_is_written_meanwhile(world: World, tmp_path: Path) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01", 1), opened("C2", "A1", "2026-01-01", 1))
+    with SqliteViews(tmp_path / "views") as reader:
+        with reader.page() as fresh:
+            some = reader.aum()
+            assert next(some)["spot"] == 1
+            world.tell(money("deposit", "C2", "A1", 5, "2026-01-02"), close("2026-01-02"))
+            assert next(some)["spot"] == 1
+            assert reader.freshness == fresh == Freshness("s1", 1, None)
+            customer = reader.customer("C2")
+            assert customer is not None
+            assert customer.spot_minor == 1
+            assert rows(reader.aum(), "spot") == [(1,), (1,)]
+            assert next(some, None) is None
+        assert rows(reader.aum(), "spot") == [(1,), (6,)]
+        assert reader.freshness == Freshness("s1", 2, "2026-01-02")
+
+
+def test_an_answer_left_in_the_middle_lets_go_of_its_block(world: World, tmp_path: Path) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01", 1), opened("C2", "A1", "2026-01-01", 1))
+    with SqliteViews(tmp_path / "views") as reader:
+        assert len(list(islice(reader.aum(), 1))) == 1
+        world.tell(money("deposit", "C1", "A1", 5, "2026-01-02"))
+        assert rows(reader.aum(), "spot") == [(6,), (1,)]
+
+
+def test_the_writer_does_not_write_into_its_own_page(world: World) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01", 1))
+    world.take(opened("C2", "A1", "2026-01-01", 1))
+    with world.views.page():
+        with pytest.raises(ViewsUnusable, match="page is being read"):
+            world.put()
+        assert rows(world.views.aum(), "customer_id") == [("C1",)]
+    world.put()
+    assert rows(world.views.aum(), "customer_id") == [("C1",), ("C2",)]
+
+
+def test_a_reader_changes_nothing(world: World, tmp_path: Path) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01"))
+    world.take(opened("C2", "A1", "2026-01-01"))
+    with SqliteViews(tmp_path / "views") as reader, pytest.raises(ViewsUnusable, match="readonly"):
+        reader.put(feed_of(world), 2)
+
+
+def test_views_that_are_not_there_or_are_no_views_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ViewsUnusable, match="guanxi rebuild"):
+        SqliteViews(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "odd").write_bytes(b"something else, long enough to be looked at" * 100)
+    for write in (False, True):
+        with pytest.raises(ViewsUnusable, match="not a database"):
+            SqliteViews(tmp_path / "odd", write=write)
+
+
+class _Newer(Counts):
+    version = Counts.version + 1
+
+
+class _Wider(Counts):
+    table = Table("counts", (*Counts.table.columns, ("more", "TEXT")), Counts.table.key, Counts.table.adds)
+
+
+@pytest.mark.parametrize("changed", [_Newer(), _Wider()])
+def test_another_version_or_another_table_means_rebuild(world: World, tmp_path: Path, changed: Any) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01"))
+    world.views.close()
+    projections = (*(p for p in PROJECTIONS if p.name != "counts"), changed)
+    with SqliteViews(tmp_path / "views", write=True, projections=projections) as views:
+        assert views.stale == ("counts",)
+        assert (views.position("counts"), views.position("aum")) == (0, 1)
+        with pytest.raises(ViewsUnusable, match=r"counts.*guanxi rebuild"):
+            views.counts()
+        with pytest.raises(ViewsUnusable, match=r"counts.*guanxi rebuild"):
+            views.put(feed_of(world), 1)
+
+
+# ---------------------------------------------------------------------------------------------- rebuilding
+
+
+def test_a_swap_takes_effect_on_opening_and_old_readers_go_on(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "views"
+    world.tell(opened("C1", "A1", "2026-01-01", 1), opened("C2", "A1", "2026-01-01", 1))
+    world.views.close()
+    for round_ in range(1, 4):
+        with SqliteViews(path) as old:
+            some = old.aum()
+            assert next(some)["spot"] == round_
+            world.take(money("deposit", "C1", "A1", 1, "2026-01-02"))
+            world.rebuilt(path).swap()
+            assert next(some)["customer_id"] == "C2"
+            assert rows(old.aum(), "spot") == [(round_,), (1,)]
+        with SqliteViews(path) as new:
+            assert rows(new.aum(), "spot") == [(round_ + 1,), (1,)]
+            assert new.freshness.block == round_ + 1
+    assert {p.name for p in tmp_path.iterdir()} <= {"views", "views.3", "views.3-wal", "views.3-shm"}
+    with SqliteViews(path, write=True) as writer:
+        world.take(money("deposit", "C1", "A1", 1, "2026-01-03"))
+        writer.put(feed_of(world), 5)
+        with SqliteViews(path) as reader:
+            assert rows(reader.aum(), "spot") == [(5,), (1,)]
+
+
+def test_a_rebuild_that_died_leaves_the_live_views_and_is_cleared_away(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "views"
+    world.tell(opened("C1", "A1", "2026-01-01", 1))
+    died = world.rebuilt(path)
+    died._connection.close()
+    assert (tmp_path / "views.1").exists()
+    with SqliteViews(path) as reader:
+        assert rows(reader.aum(), "spot") == [(1,)]
+    again = world.rebuilt(path)
+    again.swap()
+    again.discard()  # after a swap there is nothing to throw away
+    with SqliteViews(path) as reader:
+        assert rows(reader.aum(), "spot") == [(1,)]
+    world.rebuilt(path).discard()
+    assert not (tmp_path / "views.2").exists()
+
+
+def test_only_views_made_beside_others_are_swapped(world: World) -> None:
+    with pytest.raises(ViewsUnusable, match="not made beside"):
+        world.views.swap()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_views_fed_block_by_block_are_those_made_anew(tmp_path: Path, seed: int) -> None:
+    world = World(tmp_path)
+    lines = list(stream.records(customers=25, days=100, seed=seed, malformed=True))
+    for at in range(0, len(lines), 97 * seed):
+        world.take(*lines[at : at + 97 * seed])
+        if at % (3 + seed):
+            world.put()
+    world.put()
+    rebuilt = world.rebuilt(tmp_path / "views")
+    try:
+        assert [str(d) for d in world.views.differences(rebuilt)] == []
+        assert sum(1 for _ in world.views.tiers()) == len(world.shard.customers) > 20
+        assert sum(world.views.counts()["refused"].values()) > 10
+    finally:
+        rebuilt.discard()
+        world.views.close()
+
+
+def _state(path: Path, customer_id: str) -> bytes:
+    with sqlite3.connect(path) as connection:
+        found: bytes = connection.execute("SELECT state FROM aum WHERE customer_id = ?", (customer_id,)).fetchone()[0]
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE aum SET spot = 4 WHERE customer_id = 'C1'", "aum C1 spot: 4, rebuilt 60000001"),
+        ("DELETE FROM aum WHERE customer_id = 'C2'", "aum C2: missing, rebuilt "),
+        ("INSERT INTO aum SELECT 'C0', spot, state FROM aum LIMIT 1", ", rebuilt missing"),
+        ("UPDATE aum SET state = (SELECT state FROM aum WHERE customer_id = 'C2') WHERE customer_id = 'C1'",
+         'aum C1 state.id: "C2", rebuilt "C1"'),
+        ("UPDATE tiers SET watch = 1", "tiers C1 watch: 1, rebuilt 0"),
+        ("UPDATE tier_changes SET change = '{}'", 'tier_changes C1 1 change: "{}", rebuilt "{'),
+        ("UPDATE rejected SET reason = 'x'", 'rejected 4 reason: "x", rebuilt "not_json"'),
+        ("UPDATE counts SET count = 7 WHERE name = 'not_json'", "counts refused not_json count: 7, rebuilt 1"),
+        ("UPDATE totals SET count = 7", "totals core 2026-01-31 s1 count: 7, rebuilt 1"),
+        ("UPDATE basis SET facts = replace(CAST(facts AS TEXT), '\"block\":2', '\"block\":1')",
+         "basis block: 1, rebuilt 2"),
+    ],
+)  # fmt: skip
+def test_every_difference_is_told(world: World, tmp_path: Path, damage: str, told: str) -> None:
+    world.tell(
+        opened("C1", "A1", "2026-01-01", 60_000_000), opened("C2", "A2", "2026-01-01"), close("2026-01-01"), b"x"
+    )
+    world.tell(money("deposit", "C1", "A1", 1, "2026-01-31"), close("2026-01-31", totals={"count": 1, "signed_sum": 1}))
+    rebuilt = world.rebuilt(tmp_path / "views")
+    assert list(world.views.differences(rebuilt)) == []
+    world.views._connection.execute(damage)
+    found = [str(difference) for difference in world.views.differences(rebuilt)]
+    assert len([each for each in found if told in each]) == 1, found
+    rebuilt.discard()
+
+
+def test_a_customer_packed_before_a_month_closed_is_no_difference(world: World, tmp_path: Path) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01", 60), opened("C2", "A1", "2026-01-01", 60), close("2026-01-01"))
+    world.take(money("deposit", "C1", "A1", 1, "2026-01-02"), close("2026-01-31"))
+    world.put()
+    rebuilt = world.rebuilt(tmp_path / "views")
+    world.shard.roll(customer := world.shard.customers.ensure("C2"))
+    rebuilt.put(Feed([], [customer], world.shard, "s1"), 2)
+    states = [_state(path, "C2") for path in (world.views.path, rebuilt.path)]
+    assert states[0] != states[1]
+    assert list(world.views.differences(rebuilt)) == []
+    rebuilt.discard()
