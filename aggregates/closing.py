@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from aggregates import account as accounts
 from aggregates.customer import Customer, aum_sum, months_known, story_of, tier_before
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, last_day, month_of
+from aggregates.onboarding import brought_alert
 from aggregates.packing import is_quiet, thaw
 from aggregates.policy import Policy
-from aggregates.records import brought_alert, change, counted, judge_special
-from aggregates.shard import Shard, Statement
+from aggregates.records import counted
+from aggregates.shard import Shard
+from aggregates.specials import judge_special
+from aggregates.tier_change import change
 from aggregates.tiers import Average, Move, close_month, end_special, last_closed_month, replay, stands_as
+from aggregates.waiting import Statement
 from events.decisions import DayClosed, DayClosing, Decision, IntegrityAlerted, TierMoved, TierRerun
 from events.fields import MonthSum
 
@@ -159,9 +163,7 @@ def _month_end(shard: Shard, month: Month, cursor: int) -> Iterator[Decision]:
 def _moved(shard: Shard, customer: Customer, move: Move, month: Month, policy: Policy) -> Decision:
     end = last_day(month)
     if move.kind is None:
-        return TierMoved(
-            customer_id=customer.id, decided_at=iso(end), policy_version=policy.version, tier=move.after
-        )
+        return TierMoved(customer_id=customer.id, decided_at=iso(end), policy_version=policy.version, tier=move.after)
     return change(
         customer,
         move.kind,
@@ -195,7 +197,7 @@ def _ended(shard: Shard, customer: Customer, day: Day) -> Decision:
     return change(
         customer,
         "special_ended",
-        end_special(tier, average, policy),
+        end_special(average, policy),
         effective=tier.until + 1,
         decided=day,
         version=policy.version,

@@ -33,7 +33,7 @@ def consistent(units: str, price: str, value_minor: int, currency: str) -> bool:
     units_digits, price_digits = len(units.partition(".")[2]), len(price.partition(".")[2])
     scale = 10 ** (units_digits + price_digits)
     product = scaled(units, units_digits) * scaled(price, price_digits) * 10 ** exponent(currency)
-    return abs(product - value_minor * scale) <= scale
+    return bool(abs(product - value_minor * scale) <= scale)
 
 
 def average(sum_minor: int, days: int) -> int:

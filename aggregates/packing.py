@@ -25,10 +25,8 @@ def pack(customer: Customer) -> bytes:
 def unpack(packed: bytes) -> Customer:
     """The customer that was packed."""
     if packed[:1] == _WIDE:
-        return msgspec.convert(json.loads(packed[1:]), Customer, strict=False)
+        return msgspec.convert(json.loads(packed[1:], parse_float=str), Customer, strict=False)
     return _UNPACK(packed)
-
-
 
 
 def freeze(customer: Customer, *, quiet: bool) -> bytes:

@@ -115,6 +115,4 @@ class Policies:
     @property
     def retained_months(self) -> int:
         """Closed months whose sums are kept: enough for every restatement and for the months a decision names."""
-        return 1 + max(
-            max(p.restatement_months, p.exit_months, p.watch_months, p.grace_months) for p in self._versions
-        )
+        return 1 + max(max(p.restatement_months, p.exit_months, p.watch_months, p.grace_months) for p in self._versions)

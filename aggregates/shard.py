@@ -4,8 +4,8 @@ A shard is one writer's share of the customers. It changes by `evolve` alone: re
 may refuse or decide is in ``aggregates.records``; what happens as a day closes is in ``aggregates.closing``.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -13,16 +13,18 @@ from msgspec import UNSET
 from aggregates import account as accounts
 from aggregates.account import Account
 from aggregates.customer import Customer, aum_sum, changed, moved, rerun, restated, story_of
+from aggregates.customers import Customers
 from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
-from aggregates.packing import freeze, thaw, waken
+from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
+from aggregates.postings import cause_of, legs_of, reference_of
 from aggregates.tiers import last_closed_month
+from aggregates.waiting import Asked, Calendar, StatedTotals, Statement, Waiting
 from events.calendar import BusinessDayClosed
 from events.codec import DAYS
 from events.customers import SpecialVipGranted, SpecialVipRevoked
 from events.decisions import (
     AccountDaysKept,
-    Cause,
     DayClosed,
     DayClosing,
     Decision,
@@ -61,85 +63,6 @@ TOTALS_KEPT_DAYS = 400
 """Control totals of a booking day are kept this long behind its source's latest close."""
 
 
-class Calendar(msgspec.Struct):
-    """Closes taken and how far the days are closed (DOMAIN §2, Closing).
-
-    highest: a source's latest closed date; closes: source -> date -> the record's content; first_closed: the first value
-    of closed_through; closed_through: last day whose close is complete; 0: none.
-    """
-
-    first_source: str = ""
-    highest: dict[str, Day] = {}
-    closes: dict[str, dict[str, str]] = {}
-    first_closed: Day = 0
-    closed_through: Day = 0
-
-
-class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An end-of-day balance that should be, waiting for its day to close: as stated, or 0 where an account was closed."""
-
-    kind: Literal["balance_differs", "balance_left_at_closing"]
-    customer_id: str
-    account_id: str
-    balance_minor: int
-    cause: Cause
-
-
-class StatedTotals(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Control totals of a close, waiting for the day to be closed by every required source."""
-
-    source: str
-    count: int
-    signed_sum: int
-
-
-class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A grant (with level) or revocation taken before the first close, to be judged with it."""
-
-    customer_id: str
-    level: str | None
-    value_date: Day
-    cause: Cause
-
-
-class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A customer brought forward before the first close, its month to be checked with it."""
-
-    customer_id: str
-    value_date: Day
-    cause: Cause
-
-
-class Customers:
-    """Customers by id in order of arrival, each an object or, when cold, its frozen bytes."""
-
-    def __init__(self) -> None:
-        self.all: dict[str, Customer | bytes] = {}
-
-    def __len__(self) -> int:
-        return len(self.all)
-
-    def get(self, customer_id: str) -> Customer | None:
-        """The customer, unpacked if it was cold; None if there is none."""
-        found = self.all.get(customer_id)
-        if found.__class__ is bytes:
-            found = self.all[customer_id] = thaw(found)
-        return found  # type: ignore[return-value]
-
-    def ensure(self, customer_id: str) -> Customer:
-        """The customer, begun if there is none."""
-        found = self.get(customer_id)
-        if found is None:
-            found = self.all[customer_id] = Customer(customer_id, {})
-        return found
-
-    def __iter__(self) -> Iterator[Customer]:
-        """Every customer in order of arrival; cold ones are unpacked for the look and stay cold."""
-        for found in self.all.values():
-            yield thaw(found) if isinstance(found, bytes) else found
-
-
-
 class Shard:
     """State of one shard; see the module."""
 
@@ -168,7 +91,9 @@ class Shard:
         if len(self.policies):
             self.currency = self.policies.latest.currency
             self.retained = self.policies.retained_months
-            self.policy = self.policies.at(month_of(self.open_day) if self.closed_through else self.first_month or EARLIEST)
+            self.policy = self.policies.at(
+                month_of(self.open_day) if self.closed_through else self.first_month or EARLIEST
+            )
             oldest = self.last_closed - self.policy.restatement_months + 1
             self.window: Day = first_day(max(oldest, self.first_month)) if self.last_closed else 0
 
@@ -259,32 +184,6 @@ class Shard:
     def evolve(self, line: Record | Decision) -> None:
         """Apply one line of the log. Never refuses: what happened, happened."""
         _EVOLVE[type(line)](self, line)
-
-
-def legs_of(record: MoneyRecord) -> tuple[tuple[str, int], ...]:
-    """The movements of a money record: (account, signed amount in minor units) (CONTRACT §1)."""
-    amount = record.amount
-    if isinstance(record, CREDITS):
-        return ((record.account_id, amount),)
-    if isinstance(record, DEBITS):
-        return ((record.account_id, -amount),)
-    if isinstance(record, ProductPurchased):
-        first = (record.account_id, amount)
-        return (first,) if record.funded_from is UNSET else (first, (record.funded_from, -amount))
-    if isinstance(record, ProductRedeemed | ProductMatured):
-        first = (record.account_id, -(amount if record.book is UNSET else record.book))
-        return (first,) if record.paid_to is UNSET else (first, (record.paid_to, amount))
-    raise TypeError(f"{type(record).__name__} moves no money")
-
-
-def cause_of(record: Record) -> Cause:
-    """The record as the cause of a decision."""
-    return Cause(record.source, record.event_id)
-
-
-def reference_of(record: Record) -> str:
-    """What tells a record from every other of its customer: source, event_id and month of occurred_at."""
-    return f"{record.source} {record.event_id} {record.occurred_at[:7]}"
 
 
 def _credit(shard: Shard, r: MoneyRecord) -> None:

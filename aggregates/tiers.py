@@ -12,6 +12,7 @@ from aggregates.dates import Day, Month, days_in, last_day, month_of, years_afte
 from aggregates.policy import Policies, Policy
 from events.decisions import Cause, Kind, SpecialAction, Tier
 
+
 def stands_as(tier: Tier, other: Tier) -> bool:
     """Whether a restatement from one to the other is no tier change: counters may differ (DOMAIN §4)."""
     return (tier.state, tier.level, tier.until, bool(tier.watch)) == (
@@ -124,7 +125,7 @@ def _close_special(tier: Tier, average: Average, policy: Policy) -> Iterator[Mov
         yield Move("special_ended", vip(reached))
 
 
-def end_special(tier: Tier, average: Average | None, policy: Policy) -> Tier:
+def end_special(average: Average | None, policy: Policy) -> Tier:
     """The tier after the close of a special's `until`; average: of the last closed month, None if there is none."""
     if average is not None and average.above_entry(policy):
         return vip(_level(average, policy))
@@ -184,7 +185,7 @@ def replay(
         if tier.state == "special" and ends <= closed:
             month = last_closed_month(ends)
             average = Average(sums[month], days_in(month)) if month in sums else None
-            step(ends, end_special(tier, average, policies.at(month)))
+            step(ends, end_special(average, policies.at(month)))
 
     def run_until(day: Day) -> None:
         while queue and queue[0].open_day <= day:

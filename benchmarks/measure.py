@@ -1,7 +1,7 @@
 """Measuring: one part of a benchmark runs in a process of its own, on one core, and says what it took.
 
-The parent names a function of a benchmark module (``alone``); the child (``python -m benchmarks.measure``) pins itself to a
-core, calls it and hands its figures back as JSON. A part times what counts with ``Watch``; preparing is left out.
+The parent names a function of a benchmark module (``alone``); the child (``python -m benchmarks.measure``) pins itself
+to a core, calls it and hands its figures back as JSON. A part times what counts with ``Watch``; preparing is left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rival: a plain script that writes each record as a row to SQLite. No tiers, no duplicates found, nothing else.
 
-`heap` is the least there is: no key at all, so nothing can be found but by reading everything. `keyed` has the primary key
-of an event store, customer and version, by which one customer's events are read back.
+`heap` is the least there is: no key at all, so nothing can be found but by reading everything. `keyed` has the primary
+key of an event store, customer and version, by which one customer's events are read back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from benchmarks.measure import Figures, Watch
 
 BATCH_LINES = 5_000
 _CACHE_KIB = 262_144
-_COLUMNS = "customer_id TEXT, version INTEGER, event_id TEXT, type TEXT, account_id TEXT, amount INTEGER, value_date TEXT"
+_COLUMNS = (
+    "customer_id TEXT, version INTEGER, event_id TEXT, type TEXT, account_id TEXT, amount INTEGER, value_date TEXT"
+)
 
 
 class _Line(msgspec.Struct, gc=False):

@@ -1,9 +1,9 @@
 """The standard input: seeded bank records as the contract has them, always the same bytes for the same shape.
 
-Many customers do little and few do much (the share of records on the most active x of all customers is √x); each has one
-to three deposit accounts, opened before their first use. Amounts are lognormal around 15,000 CNY, nothing is drawn below
-zero. Value dates follow each other day by day; each day ends with its close, so months end too. A money record has
-about 255 bytes.
+Many customers do little and few do much (the share of records on the most active x of all customers is √x); each has
+one to three deposit accounts, opened before their first use. Amounts are lognormal around 15,000 CNY, nothing is drawn
+below zero. Value dates follow each other day by day; each day ends with its close, so months end too. A money record
+has about 255 bytes.
 """
 
 from __future__ import annotations

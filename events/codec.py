@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any, get_type_hints
 
@@ -82,7 +82,7 @@ def _timestamp(text: str) -> None:
 
 def _decimal(text: str) -> None:
     if not _DECIMAL.match(text):
-        raise ValueError("wants a decimal number as a string, such as \"12.50\"")
+        raise ValueError('wants a decimal number as a string, such as "12.50"')
 
 
 def _month(text: str) -> None:
@@ -133,7 +133,7 @@ def _plan(struct: type[msgspec.Struct]) -> tuple[tuple[str, Callable[[Any], obje
     for field, annotation in hints(struct).items():
         if part := part_of(annotation):
             if steps := _plan(part):
-                plan.append((field, lambda value, steps=steps: _walk(value, steps)))
+                plan.append((field, partial(_walk, steps)))
             continue
         for meta in metas(annotation):
             if check := _CHECKS.get((meta.extra_json_schema or {}).get("x-check", "")):
@@ -141,7 +141,7 @@ def _plan(struct: type[msgspec.Struct]) -> tuple[tuple[str, Callable[[Any], obje
     return tuple(plan)
 
 
-def _walk(value: Any, steps: Sequence[tuple[str, Callable[[Any], object]]]) -> None:
+def _walk(steps: Sequence[tuple[str, Callable[[Any], object]]], value: Any) -> None:
     for item in value if isinstance(value, list) else (value,):
         for field, check in steps:
             _apply(field, check, getattr(item, field))
@@ -151,7 +151,7 @@ def _apply(field: str, check: Callable[[Any], object], value: Any) -> None:
     if value is UNSET:
         return
     try:
-        for one in value if isinstance(value, list) and not isinstance(value, str) else (value,):
+        for one in value if isinstance(value, list) else (value,):
             if one is not None:
                 check(one)
     except _FieldError as error:
@@ -227,9 +227,7 @@ _WHITE = b" \t\r\n"
 
 def clean(line: bytes, shortest: bytes) -> bool:
     """Whether a line holds nothing that its decoded content does not: white space aside, it is as short as can be."""
-    return len(line) == len(shortest) or (
-        len(line.translate(None, _WHITE)) == len(shortest.translate(None, _WHITE))
-    )
+    return len(line) == len(shortest) or (len(line.translate(None, _WHITE)) == len(shortest.translate(None, _WHITE)))
 
 
 def decode(line: bytes) -> Record | Refusal:
@@ -341,4 +339,4 @@ def _reason_of(message: str) -> tuple[str, str, str | None]:
         return "unknown_field", "this type has no such field", field
     if "missing required field" in message:
         return "missing_field", "missing", field
-    return "bad_value", message.split(" - at ")[0], field
+    return "bad_value", message.split(" - at ", 1)[0], field

@@ -55,9 +55,7 @@ Ext = Annotated[
 Sealed = Annotated[str, Meta(description="personal fields of a stored record", extra_json_schema={"x-internal": True})]
 """The log's own: the ciphertext of a stored record's personal fields. A publisher that sends it is refused."""
 
-Category = Literal[
-    "deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin"
-]
+Category = Literal["deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin"]
 """Asset categories whose balances make up AUM (DOMAIN §1)."""
 
 CounterpartyKind = Literal["own", "same_bank", "other_bank", "payment_platform", "cash", "unknown"]

@@ -5,10 +5,11 @@ master key, and `NAME-master.key`, both to be kept; `NAME-views`, `NAME-ids`, `N
 """
 
 import os
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,19 +20,21 @@ import msgspec
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policy, PolicyRefused
 from guanxi import policy_file
-from guanxi.errors import UserError
+from guanxi.errors import FoundWrong, UserError
 from guanxi.keeper import DerivedAhead, Keeper, rebuild
 from guanxi.reading import Batch, batches, batches_of
 from guanxi.settings import Settings
 from infra.ids import IdIndex, IdIndexError
 from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
-from infra.sqlite_views import SqliteViews
+from infra.sqlite_views import SqliteViews, ViewsUnusable
 from infra.vault import Vault, has_keys, master_key
 from processors.intake import Counts, Origin
 from processors.ports import LogBusy, Mark
 from projections.differences import Difference
 from projections.feed import Freshness
+
+_UNREADABLE = (sqlite3.DatabaseError, msgspec.MsgspecError)
 
 Opened = TypeVar("Opened", SqliteEventLog, SqliteViews)
 
@@ -74,7 +77,8 @@ class Bank:
     Raises UserError, LogBusy, LogUnusable, LogDamaged, VaultError, ViewsUnusable.
     """
 
-    def __init__(self, settings: Settings, *, write: bool, say: Say = _nothing) -> None:
+    def __init__(self, settings: Settings, *, write: bool, say: Say = _nothing, begin: bool = True) -> None:
+        """begin: give a log without any policy the built-in one."""
         self.path = settings.log_file
         self._stack = ExitStack()
         self._keeper: Keeper | None = None
@@ -82,7 +86,8 @@ class Bank:
         self.views: SqliteViews
         try:
             if write:
-                self._open_writer(settings)
+                with self._plainly():
+                    self._open_writer(settings, begin=begin)
             else:
                 self._open_reader()
         except BaseException:
@@ -103,7 +108,7 @@ class Bank:
         total = None if "-" in paths else sum(Path(path).stat().st_size for path in paths)
         done = 0
         for path in paths:
-            with ExitStack() as stack:
+            with ExitStack() as stack, self._plainly():
                 stream = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
                 done = self._take_all(path, batches(stream, self._mark(path)), done, total, progress)
         return self.counts
@@ -112,15 +117,14 @@ class Bank:
         self, name: str, lines: Iterable[bytes], total: int | None = None, progress: Progress = _nothing
     ) -> Counts:
         """Take records made by a program, one a line without newline, under a name that stands for a file's."""
-        self._take_all(name, batches_of(lines), 0, total, progress)
+        with self._plainly():
+            self._take_all(name, batches_of(lines), 0, total, progress)
         return self.counts
 
     def _mark(self, name: str) -> Mark:
         return self._log.head().marks.get((f"file:{name}", 0), Mark(0, "", 0))
 
-    def _take_all(
-        self, name: str, found: Iterable[Batch], done: int, total: int | None, progress: Progress
-    ) -> int:
+    def _take_all(self, name: str, found: Iterable[Batch], done: int, total: int | None, progress: Progress) -> int:
         keeper = self._writer()
         origin = Origin((f"file:{name}", 0), file=name)
         for batch in found:
@@ -139,6 +143,20 @@ class Bank:
     def counts(self) -> Counts:
         """What became of the records taken since the bank was opened."""
         return self._writer().intake.counts
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Tell what happened to the files beside the log as a person needs it."""
+        try:
+            yield
+        except (sqlite3.Error, IdIndexError) as error:
+            do = "check disk space and permissions, then run the same command again"
+            if isinstance(error, IdIndexError) or _is_damage(error):
+                do = (
+                    f"delete {self._beside('ids')} and {self._beside('snapshot')}, which are made anew, "
+                    "and run the same command again; what was taken is in the log"
+                )
+            raise FoundWrong(f"{error} in a file beside the log", str(self.path), do) from error
 
     def _writer(self) -> Keeper:
         if self._keeper is None:
@@ -203,24 +221,33 @@ class Bank:
     def _open_reader(self) -> None:
         self._log = self._closing(SqliteEventLog(str(self.path)))
         views = self._beside("views")
-        if not Path(views).exists() or self._lag(views):
+        if not Path(views).exists() or not self._fit(views):
             self._catch_up()
         self.views = self._closing(SqliteViews(views))
 
-    def _lag(self, views: str) -> bool:
-        with SqliteViews(views) as found:
-            return bool(found.stale) or found.freshness.block < self._log.head().block
+    def _fit(self, views: str) -> bool:
+        """Whether views are of this log and stand at its end."""
+        try:
+            with SqliteViews(views) as found:
+                basis, stale = found.basis(), found.stale
+        except (ViewsUnusable, *_UNREADABLE) as error:
+            if not _is_damage(error):
+                raise
+            return False
+        if basis.block > self._log.head().block:  # perhaps a writer went on between the two looks
+            self._log = self._closing(SqliteEventLog(str(self.path)))
+        return not stale and basis.shard_id in ("", self._log.shard.hex()) and basis.block == self._log.head().block
 
     def _catch_up(self) -> None:
         """Bring the views to the end of the log, unless another process is writing and will."""
         try:
-            with Bank(Settings(log=f"sqlite:///{self.path}"), write=True, say=self._say):
+            with Bank(Settings(log=f"sqlite:///{self.path}"), write=True, say=self._say, begin=False):
                 pass
         except LogBusy:
             if not Path(self._beside("views")).exists():
                 raise
 
-    def _open_writer(self, settings: Settings) -> None:
+    def _open_writer(self, settings: Settings, *, begin: bool) -> None:
         policy = policy_file.load(settings.policy)[0] if settings.policy else None
         if not self.path.parent.is_dir():
             raise UserError("no such folder", str(self.path.parent), "make it first, or give another --log")
@@ -229,11 +256,18 @@ class Bank:
         try:
             keeper = self._open_keeper()
             keeper.recover()
-        except (DerivedAhead, IdIndexError):
+        except (DerivedAhead, IdIndexError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
+                raise
+            if isinstance(error, DerivedAhead):
+                self._say(
+                    f"{self.path}: {error}; if the log was restored from an earlier copy or lost its end, take in again "
+                    "what came since; what is derived is made anew"
+                )
             self._discard_derived()
             keeper = self._open_keeper()
             keeper.recover()
-        if policy is not None or not len(keeper.shard.policies):
+        if policy is not None or (begin and not len(keeper.shard.policies)):
             try:
                 keeper.activate(policy or Policy())
             except PolicyRefused as error:
@@ -252,18 +286,27 @@ class Bank:
         return Vault(path, master)
 
     def _open_keeper(self) -> Keeper:
-        ids = IdIndex(self._beside("ids"))
-        views = SqliteViews(self._beside("views"), write=True)
-        if views.stale or views.basis().shard_id not in ("", self._log.shard.hex()):
+        self.views = self._open_views()
+        self._ids = IdIndex(self._beside("ids"))
+        return Keeper(self._log, self._ids, self._vault, SqliteSnapshots(self._beside("snapshot")), self.views, now)
+
+    def _open_views(self) -> SqliteViews:
+        path = self._beside("views")
+        try:
+            views = SqliteViews(path, write=True)
+            if not views.stale and views.basis().shard_id in ("", self._log.shard.hex()):
+                return views
             views.close()
-            _delete(self._beside("views"))
-            views = SqliteViews(self._beside("views"), write=True)
-        self.views, self._ids = views, ids
-        return Keeper(self._log, ids, self._vault, SqliteSnapshots(self._beside("snapshot")), views, now)
+        except (ViewsUnusable, *_UNREADABLE) as error:
+            if not _is_damage(error):
+                raise
+        _delete(path)
+        return SqliteViews(path, write=True)
 
     def _discard_derived(self) -> None:
         self.views.close()
-        self._ids.close()
+        if hasattr(self, "_ids"):
+            self._ids.close()
         for suffix in ("views", "ids", "snapshot"):
             _delete(self._beside(suffix))
 
@@ -279,7 +322,8 @@ class Bank:
     ) -> None:
         try:
             if self._keeper is not None and kind is None:
-                self._keeper.checkpoint()
+                with self._plainly():
+                    self._keeper.checkpoint()
         finally:
             if self._keeper is not None:
                 self.views.close()
@@ -290,6 +334,18 @@ class Bank:
 def open_bank(settings: Settings, *, write: bool, say: Say = _nothing) -> Bank:
     """Open the bank that the settings name; see ``Bank``."""
     return Bank(settings, write=write, say=say)
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether a file is not what was written, rather than busy, full or not to be had."""
+    while error is not None:
+        if isinstance(error, msgspec.MsgspecError):
+            return True
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _delete(path: str) -> None:

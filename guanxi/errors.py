@@ -14,7 +14,7 @@ class UserError(Exception):
         return f"{self.args[0]}; {self.do}" if self.do else str(self.args[0])
 
 
-class FoundWrong(UserError):  # noqa: N818 - says what it is
+class FoundWrong(UserError):
     """The call was right and what it looked at is not. Exit code 1 (CONTRACT §4)."""
 
     exit_code = 1

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
+from xxhash import xxh3_128
 
 from aggregates.dates import month_from
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
 from events.fields import CustomerRecord
+from infra.sqlite_snapshots import SnapshotDamaged
 from infra.sqlite_views import SqliteViews
 from processors.archive import key_of, position_of
 from processors.intake import Intake
 from processors.policies import activation
-from processors.ports import EventLog, IdIndex, Seal
+from processors.ports import EventLog, IdIndex, Seal, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
 from processors.stored import Line, decode_lines
 from processors.tail import Told, told
@@ -28,9 +30,14 @@ LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
 _LINES_PER_CUSTOMER = 10
 _LINES_AT_MOST = 5_000_000
+_BLOCKS_COMPARED = 64
 
 Progress = Callable[[int, int], None]
 """Told how many of how many blocks are done."""
+
+
+def unheard(done: int, of: int) -> None:
+    """Tells nobody."""
 
 
 class Snapshots(Protocol):
@@ -39,10 +46,13 @@ class Snapshots(Protocol):
     def block(self) -> int:
         """The block it stands on, 0: none."""
 
-    def load(self) -> tuple[bytes, Iterator[bytes]] | None:
-        """Frame and chunks."""
+    def standing(self) -> tuple[int, str]:
+        """That block and its stamp."""
 
-    def save(self, block: int, frame: bytes, chunks: Iterator[bytes]) -> None:
+    def load(self) -> tuple[bytes, Iterator[bytes]] | None:
+        """Frame and chunks. Raises SnapshotDamaged, the chunks as they are read."""
+
+    def save(self, block: int, stamp: str, frame: bytes, chunks: Iterator[bytes]) -> None:
         """Replace it, whole or not at all."""
 
     def discard(self) -> None:
@@ -62,25 +72,33 @@ class Keeper:
         self.intake = Intake(log, self.shard, ids, vault, self._told_of, now)
 
     def _restored(self) -> Shard:
-        block = self.snapshots.block()
-        if 0 < block <= self.log.head().block:
-            found = self.snapshots.load()
-            shard = shard_from(*found) if found else None
+        block, stamp = self.snapshots.standing()
+        if 0 < block <= self.log.head().block and stamp == stamp_of(self.log, block):
+            try:
+                found = self.snapshots.load()
+                shard = shard_from(*found) if found else None
+            except SnapshotDamaged:
+                shard = None
             if shard is not None:
                 self._state_block = block
                 return shard
+        self.snapshots.discard()
         self._state_block = 0
         return Shard(Policies())
 
     # ------------------------------------------------------------------------------------------ start
 
-    def recover(self, progress: Progress = lambda done, of: None) -> None:
+    def recover(self, progress: Progress = unheard) -> None:
         """Bring state, ids and projections to the end of the log, and finish a close that was interrupted."""
         head = self.log.head().block
         views_at = min(self.views.position(projection.name) for projection in PROJECTIONS)
         ids_at = max(self.ids.through, 0)
         if views_at > head or ids_at > head:
-            raise DerivedAhead(f"stands on block {max(views_at, ids_at)}, the log ends with block {head}")
+            raise DerivedAhead(
+                f"the log ends with block {head}, what is derived from it knows block {max(views_at, ids_at)}"
+            )
+        if not self._ids_fit(ids_at):
+            raise DerivedAhead("the index of ids is of another log")
         start = min(self._state_block, views_at, ids_at)
         for block in self.log.blocks(start):
             lines = decode_lines(block.body)
@@ -99,6 +117,18 @@ class Keeper:
         if len(self.shard.policies) and self.shard.closing:
             self.intake.close_days()
             self.intake.commit()
+
+    def _ids_fit(self, through: int) -> bool:
+        """Whether the index knows the ids of the last block that has any just where they stand in this log."""
+        for number in range(through, max(through - _BLOCKS_COMPARED, 0), -1):
+            found = identities(number, decode_lines(self.log.block(number).body))
+            for month, keys, positions in found:
+                known = {position for _, position in self.ids.lookup(month, keys)}
+                if not known.issuperset(positions.tolist()):
+                    return False
+            if found:
+                break
+        return True
 
     def activate(self, policy: Policy) -> None:
         """Take a policy version into the log unless it is there. Raises PolicyRefused."""
@@ -132,11 +162,20 @@ class Keeper:
         if self.ids.through < block:
             self.ids.flush(block)
         if self.snapshots.block() != block:
-            self.snapshots.save(block, frame_of(self.shard), chunks_of(self.shard))
+            self.snapshots.save(block, stamp_of(self.log, block), frame_of(self.shard), chunks_of(self.shard))
 
 
 class DerivedAhead(Exception):
-    """Derived data knows more than the log: it belongs to another log and is thrown away."""
+    """Derived data knows more than the log or something else: it is of another log, or of this one's lost end."""
+
+
+def stamp_of(log: EventLog, number: int) -> str:
+    """What tells a block from every other, of this log or another: by it a snapshot is known to belong here."""
+    block = log.block(number)
+    digest = xxh3_128(log.shard)
+    for part in (f"{number} {block.first} {block.lines} {block.at}".encode(), block.customers, block.body):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def evolve(shard: Shard, lines: list[Line]) -> None:
@@ -155,17 +194,25 @@ def customers_of(lines: list[Line]) -> Iterator[str]:
 
 def add_ids(ids: IdIndex, block: int, lines: list[Line]) -> None:
     """Add the identities of a block read back."""
+    for month, keys, positions in identities(block, lines):
+        ids.add(month, keys, positions)
+
+
+def identities(block: int, lines: list[Line]) -> list[tuple[int, Words, Words]]:
+    """(month of occurred_at, keys, positions) of the records of a block read back."""
     by_month: dict[str, tuple[list[int], list[int]]] = {}
     for at, line in enumerate(lines):
         if isinstance(line, CustomerRecord):
             keys, positions = by_month.setdefault(line.occurred_at[:7], ([], []))
             keys.append(key_of(line.source, line.event_id))
             positions.append(position_of(block, at))
-    for month, (keys, positions) in by_month.items():
-        ids.add(month_from(month), np.array(keys, dtype=np.uint64), np.array(positions, dtype=np.uint64))
+    return [
+        (month_from(month), np.array(keys, dtype=np.uint64), np.array(positions, dtype=np.uint64))
+        for month, (keys, positions) in by_month.items()
+    ]
 
 
-def rebuild(log: EventLog, views: SqliteViews, progress: Progress = lambda done, of: None) -> Shard:
+def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard) -> Shard:
     """Every projection from the log alone, into empty views; nothing is decided again."""
     shard = Shard(Policies())
     head = log.head().block

@@ -53,6 +53,9 @@ def _begins_with(stream: BinaryIO, mark: Mark, digest: xxh3_128) -> bool:
     while left and (data := stream.read(min(left, BATCH_BYTES))):
         digest.update(data)
         left -= len(data)
+    if left == 1:  # the newline that was put behind a last line without one
+        digest.update(b"\n")
+        left = 0
     return not left and digest.hexdigest() == mark.digest
 
 

@@ -29,7 +29,7 @@ RULES = 1
 _LENGTH = struct.Struct("<I")
 _encode = msgspec.msgpack.Encoder().encode
 _compress = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True).compress
-_decompress = zstandard.ZstdDecompressor().decompress
+_decompressor = zstandard.ZstdDecompressor()
 
 
 class Header(msgspec.Struct):
@@ -118,10 +118,7 @@ def unpack(stored: bytes, number: int) -> Block:
     if header.block != number:
         raise LogDamaged(f"block {number}: says it is block {header.block}; restore the log file from a copy")
     start = 12 + _LENGTH.unpack_from(stored, 4)[0]
-    try:
-        body = _decompress(stored[start:])
-    except zstandard.ZstdError as error:
-        raise LogDamaged(f"block {number}: {error}; restore the log file from a copy") from error
+    body = _body(stored[start:], header.raw_len, number)
     return Block(
         number=number,
         first=header.first,
@@ -133,6 +130,18 @@ def unpack(stored: bytes, number: int) -> Block:
         customers=header.cols.get("cust", b""),
         body=body,
     )
+
+
+def _body(compressed: bytes, raw_len: int, number: int) -> bytes:
+    try:
+        # Before decompressing, which takes as much memory as the frame says.
+        if zstandard.frame_content_size(compressed) != raw_len:
+            raise LogDamaged(
+                f"block {number}: its body has another size than when written; restore the log file from a copy"
+            )
+        return _decompressor.decompress(compressed, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise LogDamaged(f"block {number}: {error}; restore the log file from a copy") from error
 
 
 __all__ = ["MAGIC", "RULES", "Header", "Input", "head_after", "header_of", "pack", "unpack"]

@@ -9,10 +9,10 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError, StoredEvent
+from eventsourcing.persistence import IntegrityError, PersistenceError, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteConnectionPool, SQLiteDatastore
 
 from infra import block as layout
@@ -25,13 +25,29 @@ _RULES = (
     "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
     f"CREATE TRIGGER IF NOT EXISTS {_TABLE}_no_delete BEFORE DELETE ON {_TABLE} "
     "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END",
+    # Also keeps INSERT OR REPLACE, which fires no trigger for the row it deletes, from writing over a block.
+    f"CREATE TRIGGER IF NOT EXISTS {_TABLE}_in_order BEFORE INSERT ON {_TABLE} "
+    f"WHEN NEW.originator_version IS NOT (SELECT COALESCE(MAX(originator_version), 0) + 1 FROM {_TABLE} "
+    "WHERE originator_id = NEW.originator_id) "
+    "BEGIN SELECT RAISE(ABORT, 'the log is append-only: only the next block can be written'); END",
     "CREATE TABLE IF NOT EXISTS log (name TEXT NOT NULL, shard BLOB NOT NULL, incarnation TEXT NOT NULL)",
 )
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY_SECONDS = 30
 
 
 class LogUnusable(Exception):
     """The log cannot be opened or written: where, why, what to do."""
+
+
+def _failure(path: str, error: Exception, do: str) -> LogUnusable | LogDamaged:
+    """What to raise for an error of the database or the library around it; do: what to do unless the file is damaged."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            return LogDamaged(f"{path}: {error}; no log of this program, or damaged: restore the log file from a copy")
+        cause = cause.__cause__
+    return LogUnusable(f"{path}: {error}; {do}")
 
 
 class _Pool(SQLiteConnectionPool):
@@ -103,26 +119,28 @@ class SqliteEventLog:
             self._recorder = _Recorder(self._datastore, events_table_name=_TABLE)
             if write or memory:
                 self._recorder.create_table()
-            self._name, self._shard, self.incarnation = self._identity()
+            self._name, self._shard, self.incarnation = self._identity(make=write or memory)
             self._originator = uuid.UUID(bytes=self._shard)
             self._head = self._read_head()
         except (PersistenceError, sqlite3.Error) as error:
             self.close()
-            raise LogUnusable(f"{path}: {error}; check that it is a log of this program and may be written") from error
+            raise _failure(path, error, "check that it is a log of this program and may be written") from error
         except BaseException:
             self.close()
             raise
 
-    def _identity(self) -> tuple[str, bytes, str]:
+    def _identity(self, *, make: bool) -> tuple[str, bytes, str]:
         with self._datastore.transaction(commit=False) as cursor:
             cursor.execute("SELECT name, shard, incarnation FROM log")
             row = cursor.fetchone()
+        if row is None and not make:
+            raise LogUnusable(f"{self.path}: nothing is in this log yet; take records in first (guanxi ingest FILE)")
         if row is None:
             name = "guanxi" if self.path == ":memory:" else Path(self.path).stem
             shard = uuid.uuid4()
             with self._datastore.transaction(commit=True) as cursor:
                 cursor.execute("INSERT INTO log VALUES (?, ?, ?)", (name, shard.bytes, uuid.uuid4().hex))
-            return self._identity()
+            return self._identity(make=False)
         return str(row["name"]), bytes(row["shard"]), str(row["incarnation"])
 
     def _read_head(self) -> Head:
@@ -133,7 +151,9 @@ class SqliteEventLog:
         with self._datastore.transaction(commit=False) as cursor:
             cursor.execute(f"SELECT COUNT(*) AS n FROM {_TABLE} WHERE originator_id=?", (self._shard.hex(),))
             if cursor.fetchone()["n"] != number:
-                raise LogDamaged(f"{self.path}: blocks are missing before block {number}; restore the log file from a copy")
+                raise LogDamaged(
+                    f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"
+                )
         return layout.head_after(layout.header_of(last[0].state, number))
 
     @property
@@ -154,25 +174,29 @@ class SqliteEventLog:
         """See the port."""
         for source, (start, _) in draft.inputs.items():
             if start != self._head.inputs.get(source, 0):
-                raise LostShard(f"{source}: the log stands at {self._head.inputs.get(source, 0)}, not at {start}")
+                raise LostShard(
+                    f"{self.path}: {source[0]} stands at {self._head.inputs.get(source, 0)} in the log, not at {start}; "
+                    "run the same command again"
+                )
         state, after = layout.pack(self._shard, self._head, draft)
         event = StoredEvent(self._originator, after.block, TOPIC, state)
         try:
             self._recorder.insert_events([event])
         except IntegrityError as error:
-            raise LostShard(f"{self.path}: block {after.block} was written by another process") from error
-        except (OperationalError, PersistenceError, sqlite3.Error) as error:
-            raise LogUnusable(
-                f"{self.path}: {error}; the last batch may not be in the log: "
-                "check disk space and permissions, then run the same command again"
+            raise LostShard(
+                f"{self.path}: block {after.block} was written by another process; let one process write, "
+                "then run the same command again: nothing is taken twice"
             ) from error
+        except (PersistenceError, sqlite3.Error) as error:
+            do = "the last batch may not be in the log: check disk space and permissions, then run the same command again"
+            raise _failure(self.path, error, do) from error
         self._head = after
         return after.block
 
     def blocks(self, after: int = 0) -> Iterator[Block]:
         """See the port."""
         while True:
-            found = self._recorder.select_events(self._originator, gt=after, limit=16)
+            found = self._select(gt=after, limit=16)
             for event in found:
                 if event.originator_version != after + 1:
                     raise LogDamaged(f"{self.path}: block {after + 1} is missing; restore the log file from a copy")
@@ -181,9 +205,15 @@ class SqliteEventLog:
             if len(found) < 16:
                 return
 
+    def _select(self, *, gt: int, lte: int | None = None, limit: int | None = None) -> Sequence[StoredEvent]:
+        try:
+            return self._recorder.select_events(self._originator, gt=gt, lte=lte, limit=limit)
+        except (PersistenceError, sqlite3.Error) as error:
+            raise _failure(self.path, error, "check that it may be read") from error
+
     def block(self, number: int) -> Block:
         """See the port."""
-        found = self._recorder.select_events(self._originator, gt=number - 1, lte=number)
+        found = self._select(gt=number - 1, lte=number)
         if not found:
             raise KeyError(number)
         return layout.unpack(found[0].state, number)
@@ -203,13 +233,16 @@ class SqliteEventLog:
     def _header(self, number: int) -> layout.Header:
         size = 65_536
         while True:
-            with self._datastore.transaction(commit=False) as cursor:
-                cursor.execute(
-                    f"SELECT substr(state, 1, {size}) AS start, length(state) AS size FROM {_TABLE} "
-                    "WHERE originator_id=? AND originator_version=?",
-                    (self._shard.hex(), number),
-                )
-                row = cursor.fetchone()
+            try:
+                with self._datastore.transaction(commit=False) as cursor:
+                    cursor.execute(
+                        f"SELECT substr(state, 1, {size}) AS start, length(state) AS size FROM {_TABLE} "
+                        "WHERE originator_id=? AND originator_version=?",
+                        (self._shard.hex(), number),
+                    )
+                    row = cursor.fetchone()
+            except (PersistenceError, sqlite3.Error) as error:
+                raise _failure(self.path, error, "check that it may be read") from error
             start = bytes(row["start"])
             wanted = 12 + int.from_bytes(start[4:8], "little")
             if wanted <= len(start) or len(start) == row["size"]:

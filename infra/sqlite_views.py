@@ -241,13 +241,16 @@ class SqliteViews:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
         _sync(self.path)
-        old, link = Path(os.path.realpath(live)), live.with_name(live.name + ".link")
+        link = live.with_name(live.name + ".link")
         link.unlink(missing_ok=True)
         link.symlink_to(self.path.name)
         link.replace(live)
         self._replaces = None
         _sync(live.parent)
-        _delete(old, keep_file=old == live)
+        _delete(live, keep_file=True)
+        for other in live.parent.iterdir():
+            if other.stem == live.name and other.suffix[1:].isdigit() and other.name != self.path.name:
+                _delete(other)
 
     def discard(self) -> None:
         """Close views made beside live ones and delete them."""

@@ -70,7 +70,7 @@ class VaultError(Exception):
     """Keys or sealed data cannot be used; the message says what, where, and what to do. Never holds key material."""
 
 
-class KeyDestroyed(VaultError):  # noqa: N818 - says what became of the key
+class KeyDestroyed(VaultError):
     """The customer's key was destroyed: what was sealed under it cannot be read by anyone, and no new key is made."""
 
     def __init__(self, customer_id: str) -> None:

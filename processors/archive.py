@@ -10,7 +10,8 @@ from zlib import crc32
 from xxhash import xxh3_64_intdigest
 
 from aggregates.customer import Customer
-from aggregates.shard import Calendar, Shard
+from aggregates.shard import Shard
+from aggregates.waiting import Calendar
 from events.decisions import AccountDaysKept, PostingReversed
 from events.fields import CustomerRecord, Record
 from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
@@ -54,9 +55,10 @@ class Archive:
         """Those of the positions that hold this customer's record of this id, the one taken last first."""
         for position in sorted(positions, reverse=True):
             found = self.line(position)
-            if (
-                isinstance(found, CustomerRecord)
-                and (found.customer_id, found.source, found.event_id) == (customer_id, source, event_id)
+            if isinstance(found, CustomerRecord) and (found.customer_id, found.source, found.event_id) == (
+                customer_id,
+                source,
+                event_id,
             ):
                 yield found
 

@@ -21,8 +21,9 @@ from xxhash import xxh3_64_intdigest
 
 from aggregates import closing
 from aggregates.dates import month_from
-from aggregates.records import NOTHING, TAKE, HistoryNeeded, Outcome
+from aggregates.records import TAKE
 from aggregates.shard import Shard, content_of
+from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import TOPIC_OF, type_name
@@ -207,7 +208,9 @@ class Intake:
         self._lines.append(_encode_decision(decision))
         self._customers.append(crc32(customer_id.encode()))
 
-    def _refuse(self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None) -> None:
+    def _refuse(
+        self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None
+    ) -> None:
         """Put a refusal into the block, the original bytes sealed under the log's own key."""
         kept = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
         topic, partition = origin.input
@@ -237,9 +240,7 @@ class Intake:
         if at not in batch.odd:
             return None
         candidates = [r for r in batch.taken.get(int(batch.keys[at]), ()) if isinstance(r, CustomerRecord)]
-        candidates += self.archive.records(
-            batch.known.get(at, []), record.customer_id, record.source, record.event_id
-        )
+        candidates += self.archive.records(batch.known.get(at, []), record.customer_id, record.source, record.event_id)
         month = record.occurred_at[:7]
         for found in candidates:
             if (found.customer_id, found.source, found.event_id, found.occurred_at[:7]) == (
@@ -259,7 +260,9 @@ class Intake:
             self.counts.duplicate += 1
             return
         refusal = Refusal(
-            "id_reused_with_other_content", f"{record.source} {record.event_id} was taken with other content", "event_id"
+            "id_reused_with_other_content",
+            f"{record.source} {record.event_id} was taken with other content",
+            "event_id",
         )
         self._refuse(origin, position, line, refusal, record)
 
@@ -270,10 +273,15 @@ class Intake:
         batch = self._batch
         for at in range(len(batch.placed) - 1, batch.added - 1, -1):
             record = batch.records[at]
-            if batch.placed[at] >= 0 and isinstance(record, CustomerRecord) and (record.customer_id, record.source, record.event_id) == (
-                reversal.customer_id,
-                source,
-                named.event_id,
+            if (
+                batch.placed[at] >= 0
+                and isinstance(record, CustomerRecord)
+                and (record.customer_id, record.source, record.event_id)
+                == (
+                    reversal.customer_id,
+                    source,
+                    named.event_id,
+                )
             ):
                 return record
         return self.archive.original(self.ids, reversal.customer_id, source, named.event_id)

@@ -8,7 +8,8 @@ import zstandard
 
 from aggregates.packing import STATE_VERSION
 from aggregates.policy import Policies, Policy
-from aggregates.shard import Asked, Calendar, Shard, StatedTotals, Statement, Waiting
+from aggregates.shard import Shard
+from aggregates.waiting import Asked, Calendar, StatedTotals, Statement, Waiting
 
 CUSTOMERS_A_CHUNK = 20_000
 

@@ -7,7 +7,7 @@ put, as one ciphertext under the customer's key, into `sealed`. A required one l
 from base64 import b64decode, b64encode
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET
@@ -26,14 +26,12 @@ _LINES = msgspec.json.Decoder(reduce(or_, (*RECORDS.values(), *decisions.TYPES))
 
 def decode_line(line: bytes) -> Line:
     """One line of the log."""
-    found: Line = _LINES.decode(line)
-    return found
+    return cast(Line, _LINES.decode(line))
 
 
 def decode_lines(body: bytes) -> list[Line]:
     """The lines of a block's body."""
-    found: list[Line] = _LINES.decode_lines(body)
-    return found
+    return cast(list[Line], _LINES.decode_lines(body))
 
 
 _REDACTED = "*"
@@ -110,7 +108,11 @@ def content(record: Record, hidden: dict[str, Any] | None = None) -> dict[str, A
     own = msgspec.json.decode(msgspec.json.encode(own)) if hidden is None else hidden
     for field, value in own.items():
         fields[field] = {**fields[field], **value} if field in fields and isinstance(value, dict) else value
-    for field, default in (("opening_balance", 0), ("booked_on", fields.get("value_date")), ("book", fields.get("amount"))):
+    for field, default in (
+        ("opening_balance", 0),
+        ("booked_on", fields.get("value_date")),
+        ("book", fields.get("amount")),
+    ):
         if field in type(record).__struct_fields__:
             fields.setdefault(field, default)
     if "reverses" in fields:

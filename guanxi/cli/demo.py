@@ -13,7 +13,7 @@ from guanxi.cli.asking import Page, page
 from guanxi.cli.customer import load_page, put_page
 from guanxi.cli.options import Asked, common
 from guanxi.cli.progress import Running, summary
-from guanxi.cli.render import Column, Row, put_table, term, text
+from guanxi.cli.render import Column, Row, level, put_table, term, text
 from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import ALERTS, STATES, Words
 from guanxi.cli.writing import write_lines
@@ -122,7 +122,7 @@ def put_answers(on: Page) -> str:
 
 LEVELS = (
     Column(Words("状态", "State"), term("state", STATES)),
-    Column(Words("等级", "Level"), lambda row, look: look.level(row["level"])),
+    Column(Words("等级", "Level"), level("level")),
     Column(Words("客户数", "Customers"), lambda row, _: f"{row['customers']:,}", right=True),
 )
 ODD = (

@@ -10,16 +10,15 @@ from typing import Any, Final, NamedTuple
 
 import click
 import msgspec
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from aggregates.money import exponent
 from aggregates.policy import DEFAULT_LADDER, Level, Policy
 from guanxi.cli.options import Asked
-from guanxi.cli.words import Words
+from guanxi.cli.tables import Head, laid_out, widened, widths_of
+from guanxi.cli.words import STATES, Words
 
 Row = Mapping[str, Any]
 
@@ -97,6 +96,14 @@ def level(key: str) -> Callable[[Row, Look], str]:
 def term(key: str, words: Mapping[str, Words]) -> Callable[[Row, Look], str]:
     """The cell of a fixed word, in both languages."""
     return lambda row, _: str(words.get(row[key], row[key]))
+
+
+def standing(row: Row, look: Look) -> str:
+    """State and level of a row as short as can be: of a VIP the level alone."""
+    if row["state"] == "vip":
+        return look.level(row["level"])
+    word = str(STATES.get(row["state"], row["state"]))
+    return f"{word} · {look.level(row['level'])}" if row["level"] else word
 
 
 def freshness_line(block: int, closed_through: str | None) -> str:
@@ -178,31 +185,16 @@ def put_table(rows: Iterable[Row], columns: Sequence[Column], look: Look, to: Co
     """A table, laid out so many rows at a time; says so when there are none."""
     to = to or console()
     stream = iter(rows)
-    widths = [max(map(cell_len, column.heading)) for column in columns]
+    heads = [Head(column.heading, column.right) for column in columns]
+    widths = widths_of(heads)
     first = True
     while part := list(islice(stream, AT_ONCE)):
         cells = [[column.cell(row, look) for column in columns] for row in part]
-        widths = [max(width, *(_width(row[at]) for row in cells)) for at, width in enumerate(widths)]
-        to.print(_table(columns, cells, widths, headed=first))
+        widths = widened(widths, cells)
+        to.print(laid_out(heads, cells, widths, to.width, headed=first))
         first = False
     if first:
         to.print(Text("无记录 none", style="dim"))
-
-
-def _width(cell: str) -> int:
-    return max(map(cell_len, cell.split("\n")))
-
-
-def _table(columns: Sequence[Column], cells: list[list[str]], widths: list[int], *, headed: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_header=headed, show_edge=False)
-    for column, width in zip(columns, widths, strict=True):
-        zh, en = column.heading
-        justify = "right" if column.right else "left"
-        heading = Text(zh if zh == en else f"{zh}\n{en}", justify=justify)  # type: ignore[arg-type]
-        table.add_column(heading, justify=justify, min_width=width, overflow="fold")  # type: ignore[arg-type]
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
 
 
 def pairs(rows: Iterable[tuple[Words, str]]) -> Iterator[tuple[str, str]]:

@@ -5,16 +5,8 @@ import click
 from aggregates.money import average
 from guanxi.cli.asking import known, page
 from guanxi.cli.options import Asked, common
-from guanxi.cli.render import Column, Listing, Look, Row, show, term, text
-from guanxi.cli.words import KINDS, STATES, Words
-
-
-def standing(row: Row, look: Look) -> str:
-    """A state as short as can be: the level where there is one."""
-    if row["state"] == "vip":
-        return look.level(row["level"])
-    word = str(STATES.get(row["state"], row["state"]))
-    return f"{word} · {look.level(row['level'])}" if row["level"] else word
+from guanxi.cli.render import Column, Listing, Look, Row, show, standing, term, text
+from guanxi.cli.words import KINDS, Words
 
 
 def months(row: Row, look: Look) -> str:

@@ -4,15 +4,14 @@ import click
 
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
-from guanxi.cli.render import Column, Listing, count, level, show, term, text
-from guanxi.cli.words import STATES, Words
+from guanxi.cli.render import Column, Listing, count, show, standing, text
+from guanxi.cli.words import Words
 
 LISTING = Listing(
     ("customer_id", "state", "level", "watch", "below_entry", "grace_left", "until", "since", "policy_version"),
     (
         Column(Words("客户", "Customer"), text("customer_id")),
-        Column(Words("状态", "State"), term("state", STATES)),
-        Column(Words("等级", "Level"), level("level")),
+        Column(Words("等级", "Level"), standing),
         Column(Words("降级关注期", "Watch"), count("watch"), right=True),
         Column(Words("低于门槛", "Below entry"), count("below_entry"), right=True),
         Column(Words("宽限", "Grace left"), count("grace_left"), right=True),

@@ -12,11 +12,11 @@ from aggregates.account import Account
 from aggregates.customer import Customer, new_story
 from aggregates.dates import Day, Month, days_in, first_day, last_day, month_from, month_of
 from aggregates.packing import pack, unpack
-from tests.dsl.records import brought, close, closed_through, deposit, granted, opened
 from tests.dsl.bank import given as bank_given
+from tests.dsl.records import brought, close, closed_through, deposit, granted, opened
 
 BASE = first_day(month_from("2026-01"))
-CHOICES = ("money", "money", "value", "back", "close", "pack")
+CHOICES = ("money", "money", "value", "back", "close", "close", "pack")
 
 
 class Told:
@@ -131,7 +131,9 @@ class Run:
                 )
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(CHOICES), st.integers(-45, 200), st.integers(-500, 500)), max_size=25)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(CHOICES), st.integers(-45, 200), st.integers(-500, 500)), min_size=4, max_size=40
+)
 
 
 @settings(max_examples=250, deadline=None)
@@ -164,6 +166,30 @@ def test_keeping_days_twice_changes_nothing() -> None:
     before = msgspec.msgpack.encode(account)
     accounts.keep_days(account, [5, 1000], 0, 13)
     assert msgspec.msgpack.encode(account) == before
+
+
+@pytest.mark.parametrize("category", ["deposit", "fund"])
+@pytest.mark.parametrize("silent_months", [1, 2, 3, 4, 9])
+def test_an_account_that_was_silent_for_longer_than_months_are_kept(category: str, silent_months: int) -> None:
+    run = Run(category, window=2)
+    for step in (
+        ("money", 3, 100),
+        ("close", 0, 0),
+        ("close", 0, 0),
+        ("money", 35, 7),
+        *[("close", 0, 0)] * silent_months,
+    ):
+        run.step(*step)
+    late = 31 + 28 * silent_months
+    for step in (
+        ("money", late + 20, 9),
+        ("money", late, -5),
+        ("value", late + 3, 50),
+        ("close", 0, 0),
+        ("back", 3, 0),
+    ):
+        run.step(*step)
+        run.check()
 
 
 # Packing

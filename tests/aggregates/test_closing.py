@@ -9,8 +9,8 @@ from aggregates.policy import Level, Policies, Policy
 from aggregates.shard import Shard
 from events.decisions import DayClosed, DayClosing, Decision
 from events.fields import MonthSum
-from tests.dsl.bank import Bank, given, state_of
-from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, core, totals_counted, vip
+from tests.dsl.bank import given, state_of
+from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, totals_counted, vip
 from tests.dsl.records import (
     close,
     closed,
@@ -22,8 +22,9 @@ from tests.dsl.records import (
     redeemed,
     reversal,
     stated,
+    valued,
+    withdrawal,
 )
-from tests.dsl.records import valued, withdrawal
 
 TWO = Policy(sources=("core", "funds"))
 
@@ -123,17 +124,29 @@ def test_the_worked_month_average() -> None:
     )
     bank.when(close("2026-04-30")).then(
         at_month_close(
-            1, "entered", ORDINARY, vip("gold"),
+            1,
+            "entered",
+            ORDINARY,
+            vip("gold"),
             [msgspec.structs.replace(month("2026-04", "0.00"), sum=10 * 300_000_00 + 20 * 200_000_00)],
         )
-    )  # fmt: skip
+    )
 
 
 AVERAGES = {
-    "2026-01": "2100000.00", "2026-02": "600000.00", "2026-03": "550000.00", "2026-04": "580000.00",
-    "2026-05": "580000.00", "2026-06": "100000.00", "2026-07": "100000.00", "2026-08": "100000.00",
-    "2026-09": "100000.00", "2026-10": "100000.00", "2026-11": "100000.00", "2026-12": "300000.00",
-}  # fmt: skip
+    "2026-01": "2100000.00",
+    "2026-02": "600000.00",
+    "2026-03": "550000.00",
+    "2026-04": "580000.00",
+    "2026-05": "580000.00",
+    "2026-06": "100000.00",
+    "2026-07": "100000.00",
+    "2026-08": "100000.00",
+    "2026-09": "100000.00",
+    "2026-10": "100000.00",
+    "2026-11": "100000.00",
+    "2026-12": "300000.00",
+}
 MONTHS = {text: month(text, average) for text, average in AVERAGES.items()}
 
 
@@ -145,9 +158,19 @@ def test_the_worked_table_of_a_year_with_every_field() -> None:
     bank = given(opened("C1", "A1", on="2026-01-01", balance="2100000.00"))
 
     ends = {
-        "2026-01": "31", "2026-02": "28", "2026-03": "31", "2026-04": "30", "2026-05": "31", "2026-06": "30",
-        "2026-07": "31", "2026-08": "31", "2026-09": "30", "2026-10": "31", "2026-11": "30", "2026-12": "31",
-    }  # fmt: skip
+        "2026-01": "31",
+        "2026-02": "28",
+        "2026-03": "31",
+        "2026-04": "30",
+        "2026-05": "31",
+        "2026-06": "30",
+        "2026-07": "31",
+        "2026-08": "31",
+        "2026-09": "30",
+        "2026-10": "31",
+        "2026-11": "30",
+        "2026-12": "31",
+    }
     expected = {
         "2026-01": [at_month_close(1, "entered", ORDINARY, vip("diamond"), named("2026-01", "2026-01"))],
         "2026-02": [
@@ -179,9 +202,14 @@ def test_the_worked_table_of_a_year_with_every_field() -> None:
         bank.when(closed_through(f"{text}-{ends[text]}")).then(*expected.get(text, []))
         tier = bank.tier()
         counters = {
-            "2026-02": (1, 0), "2026-03": (2, 0), "2026-06": (1, 1), "2026-07": (2, 2), "2026-08": (0, 3),
-            "2026-09": (0, 4), "2026-10": (0, 5),
-        }  # fmt: skip
+            "2026-02": (1, 0),
+            "2026-03": (2, 0),
+            "2026-06": (1, 1),
+            "2026-07": (2, 2),
+            "2026-08": (0, 3),
+            "2026-09": (0, 4),
+            "2026-10": (0, 5),
+        }
         assert (len(tier.watch), tier.below_entry) == counters.get(text, (0, 0))
 
 
@@ -290,10 +318,16 @@ def test_a_stated_balance_is_compared_when_its_day_closes() -> None:
     )
     bank.when(close("2026-01-06")).then(
         alert(
-            "balance_differs", customer_id="C1", account_id="A1", source="core", event_id="s1", date="2026-01-06",
-            expected=1200, actual=1100,
+            "balance_differs",
+            customer_id="C1",
+            account_id="A1",
+            source="core",
+            event_id="s1",
+            date="2026-01-06",
+            expected=1200,
+            actual=1100,
         )
-    )  # fmt: skip
+    )
     assert bank.tier().state == "ordinary"
 
 
@@ -314,18 +348,30 @@ def test_a_balance_stated_for_a_closed_day_is_compared_at_once(category: str, mo
     bank.when(stated("C1", "A1", "15.00", on="2026-01-19")).then()
     bank.when(stated("C1", "A1", "22.00", on="2026-01-19", id="s2")).then(
         alert(
-            "balance_differs", customer_id="C1", account_id="A1", source="core", event_id="s2", date="2026-01-19",
-            expected=2200, actual=1500,
+            "balance_differs",
+            customer_id="C1",
+            account_id="A1",
+            source="core",
+            event_id="s2",
+            date="2026-01-19",
+            expected=2200,
+            actual=1500,
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_balance_left_when_an_account_closes_is_an_alert_and_counts_on() -> None:
     bank = given(opened("C1", "A1", on="2026-01-01", balance="300000.00"), closed("C1", "A1", on="2026-01-10", id="x1"))
     left = alert(
-        "balance_left_at_closing", customer_id="C1", account_id="A1", source="core", event_id="x1", date="2026-01-10",
-        expected=0, actual=300_000_00,
-    )  # fmt: skip
+        "balance_left_at_closing",
+        customer_id="C1",
+        account_id="A1",
+        source="core",
+        event_id="x1",
+        date="2026-01-10",
+        expected=0,
+        actual=300_000_00,
+    )
     bank.when(close("2026-01-10")).then(left)
     bank.when(closed_through("2026-01-31")).then(
         at_month_close(1, "entered", ORDINARY, vip("gold"), [month("2026-01", "300000.00")])
@@ -345,10 +391,16 @@ def test_a_closing_of_a_closed_day_is_checked_at_once() -> None:
     bank = given(opened("C1", "A1", on="2026-01-01", balance="3.00"), close("2026-01-10"))
     bank.when(closed("C1", "A1", on="2026-01-09", id="x1")).then(
         alert(
-            "balance_left_at_closing", customer_id="C1", account_id="A1", source="core", event_id="x1", date="2026-01-09",
-            expected=0, actual=300,
+            "balance_left_at_closing",
+            customer_id="C1",
+            account_id="A1",
+            source="core",
+            event_id="x1",
+            date="2026-01-09",
+            expected=0,
+            actual=300,
         )
-    )  # fmt: skip
+    )
 
 
 def test_control_totals_count_what_moved_money_on_the_booking_day() -> None:

@@ -110,10 +110,15 @@ def test_a_special_ends_by_date() -> None:
     bank = after("special", level="diamond", until="2026-01-31", balance="300000.00")
     bank.when(LAST).then(
         tier_changed(
-            1, "special_ended", special("diamond", "2026-01-31"), vip("gold"), decided="2026-01-31",
-            effective="2026-02-01", months=[month("2026-01", "300000.00")],
+            1,
+            "special_ended",
+            special("diamond", "2026-01-31"),
+            vip("gold"),
+            decided="2026-01-31",
+            effective="2026-02-01",
+            months=[month("2026-01", "300000.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_special_converts() -> None:
@@ -135,10 +140,17 @@ def test_the_tier_before_the_first_month_is_where_a_restatement_starts() -> None
     bank.given(deposit("C1", "A1", "200000.00", on="2026-01-01", id="late"))
     bank.when(close("2026-03-01")).then(
         tier_changed(
-            2, "restated", LAPSED, vip("gold"), decided="2026-03-01", effective="2026-03-02", closed_month="2026-02",
-            months=[month("2026-01", "200010.00"), month("2026-02", "200010.00")], cause=[core("late")],
+            2,
+            "restated",
+            LAPSED,
+            vip("gold"),
+            decided="2026-03-01",
+            effective="2026-03-02",
+            closed_month="2026-02",
+            months=[month("2026-01", "200010.00"), month("2026-02", "200010.00")],
+            cause=[core("late")],
         )
-    )  # fmt: skip
+    )
     assert bank.tier() == Tier("vip", "gold")
 
 
@@ -188,9 +200,14 @@ def test_it_may_not_lie_in_the_future() -> None:
 def test_another_month_than_the_one_before_the_first_is_an_alert(on: str, is_first_close_ahead: bool) -> None:
     first, record = close("2026-01-10"), brought("C1", "ordinary", on=on, id="b1")
     expected = alert(
-        "brought_forward_not_next_month", customer_id="C1", source="core", event_id="b1", date=on, expected="2026-01",
+        "brought_forward_not_next_month",
+        customer_id="C1",
+        source="core",
+        event_id="b1",
+        date=on,
+        expected="2026-01",
         actual={"2025-11-30": "2025-12", "2026-01-31": "2026-02"}[on],
-    )  # fmt: skip
+    )
     given().when(*((first, record) if is_first_close_ahead else (record, first))).then(expected)
 
 

@@ -76,9 +76,11 @@ def test_the_month_before_the_window_is_refused(is_first_month: bool) -> None:
 )
 def test_every_record_on_aum_is_refused_before_the_window(record: Record) -> None:
     bank = given(
-        opened("C1", "A1", on="2025-10-01", balance=LAKH), opened("C1", "F1", category="fund", on="2025-10-01"),
-        close("2025-10-31"), closed_through("2026-12-31"),
-    )  # fmt: skip
+        opened("C1", "A1", on="2025-10-01", balance=LAKH),
+        opened("C1", "F1", category="fund", on="2025-10-01"),
+        close("2025-10-31"),
+        closed_through("2026-12-31"),
+    )
     bank.when(record).then_refused("value_date_too_old", "value_date")
 
 
@@ -93,9 +95,11 @@ def test_every_record_on_aum_is_refused_before_the_window(record: Record) -> Non
 )
 def test_what_moves_no_balance_is_taken_at_any_distance(record: Record) -> None:
     bank = given(
-        opened("C1", "A1", on="2025-10-01", balance=LAKH), opened("C1", "A2b", on="2025-10-01"),
-        close("2025-10-31"), closed_through("2026-12-31"),
-    )  # fmt: skip
+        opened("C1", "A1", on="2025-10-01", balance=LAKH),
+        opened("C1", "A2b", on="2025-10-01"),
+        close("2025-10-31"),
+        closed_through("2026-12-31"),
+    )
     bank.when(record).then()
 
 
@@ -164,11 +168,17 @@ def test_the_machine_runs_again_once_at_the_next_close_and_names_all_causes_in_l
     assert bank.tier().state == "ordinary"
     bank.when(close("2026-03-11")).then(
         tier_changed(
-            1, "restated", ORDINARY, vip("gold"), decided="2026-03-11", effective="2026-03-12", closed_month="2026-02",
+            1,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-03-11",
+            effective="2026-03-12",
+            closed_month="2026-02",
             months=[month("2026-01", LAKH, extra_minor=1), month("2026-02", "400000.00", extra_minor=20_000_000 + 28)],
             cause=[core("z"), core("a"), core("m")],
         )
-    )  # fmt: skip
+    )
     bank.when(close("2026-03-12")).then()
 
 
@@ -177,23 +187,38 @@ def test_causes_of_one_close_are_forgotten_at_the_next() -> None:
     bank.given(close("2026-02-11"), deposit("C1", "A1", "300000.00", on="2026-01-01", id="second"))
     bank.when(close("2026-02-12")).then(
         tier_changed(
-            1, "restated", ORDINARY, vip("gold"), decided="2026-02-12", effective="2026-02-13", closed_month="2026-01",
-            months=[month("2026-01", "400000.00", extra_minor=27 * 100)], cause=[core("second")],
+            1,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-02-12",
+            effective="2026-02-13",
+            closed_month="2026-01",
+            months=[month("2026-01", "400000.00", extra_minor=27 * 100)],
+            cause=[core("second")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_the_months_begin_at_the_earliest_late_record_even_if_its_sum_stays() -> None:
     bank = year(through="2026-03-10").given(
-        deposit("C1", "A1", "5.00", on="2026-01-31", id="in"), withdrawal("C1", "A1", "5.00", on="2026-01-31", id="out"),
+        deposit("C1", "A1", "5.00", on="2026-01-31", id="in"),
+        withdrawal("C1", "A1", "5.00", on="2026-01-31", id="out"),
         deposit("C1", "A1", "300000.00", on="2026-02-01", id="more"),
-    )  # fmt: skip
+    )
     bank.when(close("2026-03-11")).then(
         tier_changed(
-            1, "restated", ORDINARY, vip("gold"), decided="2026-03-11", effective="2026-03-12", closed_month="2026-02",
-            months=[month("2026-01", LAKH), month("2026-02", "400000.00")], cause=[core("in"), core("out"), core("more")],
+            1,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-03-11",
+            effective="2026-03-12",
+            closed_month="2026-02",
+            months=[month("2026-01", LAKH), month("2026-02", "400000.00")],
+            cause=[core("in"), core("out"), core("more")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_transfer_between_own_accounts_restates_no_sum_but_is_a_cause() -> None:
@@ -215,30 +240,53 @@ def test_watch_that_becomes_empty_is_restated_and_other_counters_are_not() -> No
     bank.given(deposit("C1", "A1", "400001.00", on="2026-02-01", id="d"))
     bank.when(close("2026-03-12")).then(
         tier_changed(
-            3, "restated", vip("platinum"), vip("platinum"), decided="2026-03-12", effective="2026-03-13",
-            closed_month="2026-02", months=[month("2026-02", "900000.00", extra_minor=-40_000_000)], cause=[core("d")],
+            3,
+            "restated",
+            vip("platinum"),
+            vip("platinum"),
+            decided="2026-03-12",
+            effective="2026-03-13",
+            closed_month="2026-02",
+            months=[month("2026-02", "900000.00", extra_minor=-40_000_000)],
+            cause=[core("d")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_restatement_shows_its_counters() -> None:
     bank = year("500000.00", through="2026-02-10").given(withdrawal("C1", "A1", "400000.00", on="2026-01-01", id="w"))
     bank.when(close("2026-02-11")).then(
         tier_changed(
-            2, "restated", vip("platinum"), ORDINARY, decided="2026-02-11", effective="2026-02-12", closed_month="2026-01",
-            months=[month("2026-01", LAKH)], cause=[core("w")],
+            2,
+            "restated",
+            vip("platinum"),
+            ORDINARY,
+            decided="2026-02-11",
+            effective="2026-02-12",
+            closed_month="2026-01",
+            months=[month("2026-01", LAKH)],
+            cause=[core("w")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_the_restated_counters_are_the_state_from_which_the_next_month_goes_on() -> None:
     bank = year("600000.00", through="2026-03-10").given(withdrawal("C1", "A1", "450000.00", on="2026-02-01", id="w"))
     bank.when(close("2026-03-11")).then(
         tier_changed(
-            2, "restated", vip("platinum"), vip("platinum"), decided="2026-03-11", effective="2026-03-12",
-            closed_month="2026-02", months=[month("2026-02", "150000.00")], watch=1, below_entry=1, cause=[core("w")],
+            2,
+            "restated",
+            vip("platinum"),
+            vip("platinum"),
+            decided="2026-03-11",
+            effective="2026-03-12",
+            closed_month="2026-02",
+            months=[month("2026-02", "150000.00")],
+            watch=1,
+            below_entry=1,
+            cause=[core("w")],
         )
-    )  # fmt: skip
+    )
     bank.when(closed_through("2026-03-31")).then()
     assert (bank.tier().watch, bank.tier().below_entry) == ((None, None), 2)
 
@@ -247,23 +295,37 @@ def test_on_the_last_day_of_a_month_the_restatement_comes_before_the_month_close
     bank = year(through="2026-02-27").given(deposit("C1", "A1", "500000.00", on="2026-01-01", id="d"))
     bank.when(close("2026-02-28")).then(
         tier_changed(
-            1, "restated", ORDINARY, vip("platinum"), decided="2026-02-28", effective="2026-03-01", closed_month="2026-01",
-            months=[month("2026-01", "600000.00")], cause=[core("d")],
+            1,
+            "restated",
+            ORDINARY,
+            vip("platinum"),
+            decided="2026-02-28",
+            effective="2026-03-01",
+            closed_month="2026-01",
+            months=[month("2026-01", "600000.00")],
+            cause=[core("d")],
         )
-    )  # fmt: skip
+    )
     bank.given(withdrawal("C1", "A1", "500000.00", on="2026-01-01", id="w"), closed_through("2026-03-30"))
     bank.given(deposit("C1", "A1", "300000.00", on="2026-02-01", id="e"))
     bank.when(close("2026-03-31")).then(
         tier_changed(
-            3, "restated", ORDINARY, vip("gold"), decided="2026-03-31", effective="2026-04-01", closed_month="2026-02",
-            months=[month("2026-02", "400000.00")], cause=[core("e")],
+            3,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-03-31",
+            effective="2026-04-01",
+            closed_month="2026-02",
+            months=[month("2026-02", "400000.00")],
+            cause=[core("e")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_several_days_closed_at_once_run_the_machine_again_on_the_first_of_them() -> None:
     bank = year(through="2026-02-10").given(deposit("C1", "A1", "300000.00", on="2026-01-01", id="d"))
-    decided = [each for each in bank.when(close("2026-03-05"))._decisions if getattr(each, "kind", "") == "restated"]
+    decided = [each for each in bank.when(close("2026-03-05")).decisions if getattr(each, "kind", "") == "restated"]
     assert [(each.decided_at, each.effective_date) for each in decided] == [("2026-02-11", "2026-02-12")]  # type: ignore[attr-defined]
 
 
@@ -274,11 +336,19 @@ def test_each_month_is_run_again_under_its_own_policy() -> None:
     bank.given(closed_through("2026-02-28"), deposit("C1", "A1", "1000.00", on="2026-01-01", id="d"))
     bank.when(close("2026-03-01")).then(
         tier_changed(
-            1, "restated", ORDINARY, vip("gold"), decided="2026-03-01", effective="2026-03-02", closed_month="2026-02",
-            months=[month("2026-01", "1010.00"), month("2026-02", "1010.00")], below_entry=1, cause=[core("d")],
+            1,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-03-01",
+            effective="2026-03-02",
+            closed_month="2026-02",
+            months=[month("2026-01", "1010.00"), month("2026-02", "1010.00")],
+            below_entry=1,
+            cause=[core("d")],
             policy="new",
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_customer_who_left_long_ago_can_come_back_by_a_late_record() -> None:
@@ -287,10 +357,17 @@ def test_a_customer_who_left_long_ago_can_come_back_by_a_late_record() -> None:
     bank.given(closed_through("2026-06-15"), deposit("C1", "A1", "300000.00", on="2026-01-01", id="d"))
     bank.when(close("2026-06-16")).then(
         tier_changed(
-            2, "restated", ORDINARY, vip("gold"), decided="2026-06-16", effective="2026-06-17", closed_month="2026-05",
-            months=[month(f"2026-0{n}", "300000.00") for n in range(1, 6)], cause=[core("d")],
+            2,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-06-16",
+            effective="2026-06-17",
+            closed_month="2026-05",
+            months=[month(f"2026-0{n}", "300000.00") for n in range(1, 6)],
+            cause=[core("d")],
         )
-    )  # fmt: skip
+    )
 
 
 # Reversals
@@ -305,10 +382,17 @@ def test_a_reversed_deposit_never_happened() -> None:
     )
     bank.when(close("2026-02-12")).then(
         tier_changed(
-            2, "restated", vip("gold"), ORDINARY, decided="2026-02-12", effective="2026-02-13", closed_month="2026-01",
-            months=[month("2026-01", "50000.00")], cause=[core("r")],
+            2,
+            "restated",
+            vip("gold"),
+            ORDINARY,
+            decided="2026-02-12",
+            effective="2026-02-13",
+            closed_month="2026-01",
+            months=[month("2026-01", "50000.00")],
+            cause=[core("r")],
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -342,8 +426,10 @@ def test_both_legs_of_a_product_move_and_both_come_back(record: Record, moved: t
     bank = given(
         opened("C1", "A1", on="2026-01-01", balance="10.00"),
         opened("C1", "F1", category="fund", on="2026-01-01", balance="20.00"),
-        close("2026-01-05"), closed_through(through), record,
-    )  # fmt: skip
+        close("2026-01-05"),
+        closed_through(through),
+        record,
+    )
     accounts = bank.customer().accounts
     assert (accounts["A1"].balance, accounts["F1"].balance) == (1000 + moved[0], 2000 + moved[1])
     assert bank.sum("2026-01") == 31 * 3000 + 27 * sum(moved)
@@ -362,9 +448,10 @@ def test_a_reversal_counts_once() -> None:
 @pytest.mark.parametrize("of", ["nothing", "other", "c2", "r1"])
 def test_only_records_of_the_customer_and_the_source_can_be_reversed(of: str) -> None:
     bank = year(through="2026-02-10").given(
-        opened("C2", "A1", on="2026-01-01"), deposit("C2", "A1", "1.00", on="2026-02-01", id="c2"),
+        opened("C2", "A1", on="2026-01-01"),
+        deposit("C2", "A1", "1.00", on="2026-02-01", id="c2"),
         deposit("C1", "A1", "1.00", on="2026-02-01", id="other", source="cards"),
-    )  # fmt: skip
+    )
     bank.when(reversal("C1", of, at="2026-02-11")).then_refused("reversal_unknown", "reverses")
 
 
@@ -483,10 +570,12 @@ def test_a_late_valuation_restates_up_to_the_next_one() -> None:
     bank = fund(valued("C1", "F1", "130.00", on="2026-02-11"), through="2026-03-10")
     bank.when(valued("C1", "F1", "200.00", on="2026-01-31", id="v")).then(
         month_restated(
-            core("v"), ("2026-01", 31 * 10000, 30 * 10000 + 20000),
-            ("2026-02", 10 * 10000 + 18 * 13000, 10 * 20000 + 18 * 13000), from_month="2026-01",
+            core("v"),
+            ("2026-01", 31 * 10000, 30 * 10000 + 20000),
+            ("2026-02", 10 * 10000 + 18 * 13000, 10 * 20000 + 18 * 13000),
+            from_month="2026-01",
         )
-    )  # fmt: skip
+    )
     assert bank.spot() == 13000
 
 
@@ -510,8 +599,9 @@ def test_a_first_valuation_of_a_deposit_account_knows_its_earlier_days(through: 
     bank = given(
         opened("C1", "A1", on="2025-12-01", balance="100.00"),
         deposit("C1", "A1", "10.00", on="2026-01-05", id="d"),
-        close("2026-01-05"), closed_through(through),
-    )  # fmt: skip
+        close("2026-01-05"),
+        closed_through(through),
+    )
     bank.when(valued("C1", "A1", "500.00", on=value_on)).then()
     bank.when(deposit("C1", "A1", "7.00", on=late))
     assert bank.spot() == 50000
@@ -524,6 +614,26 @@ def test_a_first_valuation_of_a_deposit_account_knows_its_earlier_days(through: 
         days = days_in(first)
         assert bank.sum(late[:7]) == days * 11000 + 700
         assert bank.sum(through[:7]) == days_in(month_from(through)) * 11700
+    bank.check_rebuild()
+
+
+@pytest.mark.parametrize("value_on", ["2026-12-05", "2027-04-30"])
+def test_a_first_valuation_asks_the_log_for_days_of_closed_months(value_on: str) -> None:
+    bank = given(
+        opened("C1", "A1", on="2025-12-01", balance="100.00"),
+        deposit("C1", "A1", "3.00", on="2026-01-10", id="back"),
+        close("2026-01-31"),
+    )
+    for each in ("2026-02-10", "2026-11-20", "2027-03-30"):
+        bank.given(closed_through(each[:8] + "09"), deposit("C1", "A1", "10.00", on=each))
+        if each == "2026-02-10":
+            bank.given(reversal("C1", "back", at="2026-02-09"))
+    bank.given(closed_through("2027-04-29"))
+    bank.when(valued("C1", "A1", "500.00", on=value_on))
+    bank.when(deposit("C1", "A1", "7.00", on="2026-11-25", id="d"))  # before either valuation: absorbed by it
+    assert bank.spot() == (51000 if value_on == "2026-12-05" else 50000)
+    assert bank.sum("2026-11") == 19 * 11000 + 5 * 12000 + 6 * 12700
+    assert bank.sum("2026-12") == (4 * 12700 + 27 * 50000 if value_on == "2026-12-05" else 31 * 12700)
     bank.check_rebuild()
 
 
@@ -542,8 +652,16 @@ def test_a_late_first_valuation_of_a_deposit_account() -> None:
     )
 
 
-@pytest.mark.parametrize(("units", "price", "value"), [("10", "1.234", "12.34"), ("3", "0.335", "1.00"), ("3", "0.335", "1.01"),
-                                                       ("3", "0.33", "1.00"), ("1000", "0.00001", "0.00")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("units", "price", "value"),
+    [
+        ("10", "1.234", "12.34"),
+        ("3", "0.335", "1.00"),
+        ("3", "0.335", "1.01"),
+        ("3", "0.33", "1.00"),
+        ("1000", "0.00001", "0.00"),
+    ],
+)
 def test_units_times_price_within_one_minor_unit_is_taken(units: str, price: str, value: str) -> None:
     fund().when(valued("C1", "F1", value, on="2026-01-03", units=units, price=price)).then()
 
@@ -568,9 +686,10 @@ def test_units_or_price_alone_prove_nothing() -> None:
 @pytest.mark.parametrize("category", ["deposit", "fund"])
 def test_value_dates_lie_between_opening_and_closing(category: str) -> None:
     bank = given(
-        opened("C1", "A1", category=category, on="2026-01-05", balance="10.00"), closed("C1", "A1", on="2026-01-20"),
+        opened("C1", "A1", category=category, on="2026-01-05", balance="10.00"),
+        closed("C1", "A1", on="2026-01-20"),
         close("2026-01-03"),
-    )  # fmt: skip
+    )
     bank.when(deposit("C1", "A1", "1.00", on="2026-01-04")).then_refused("account_unknown", "account_id")
     bank.when(deposit("C1", "A1", "1.00", on="2026-01-21")).then_refused("account_closed", "account_id")
     bank.when(deposit("C1", "A1", "1.00", on="2026-01-05")).then()
@@ -594,6 +713,23 @@ def test_accounts_are_the_customer_s_own() -> None:
     bank = given(opened("C1", "A1", on="2026-01-05"))
     bank.when(deposit("C2", "A1", "1.00", on="2026-01-06")).then_refused("account_unknown", "account_id")
     bank.when(opened("C2", "A1", on="2026-01-05")).then()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        closed("C1", "A9", on="2026-01-05"),
+        valued("C1", "A9", "1.00", on="2026-01-05"),
+        stated("C1", "A9", "1.00", on="2026-01-05"),
+        closed("C9", "A1", on="2026-01-05"),
+        valued("C1", "A1", "1.00", on="2026-01-04", at="2026-01-05"),
+        stated("C1", "A1", "1.00", on="2026-01-04", at="2026-01-05"),
+        closed("C1", "A1", on="2026-01-04"),
+    ],
+)
+def test_every_record_about_an_account_needs_it_on_its_value_date(record: Record) -> None:
+    bank = given(opened("C1", "A1", on="2026-01-05"))
+    bank.when(record).then_refused("account_unknown", "account_id")
 
 
 def test_an_account_id_opened_again_is_refused_even_after_its_closing() -> None:

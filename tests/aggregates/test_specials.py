@@ -26,9 +26,15 @@ def running(balance: str = "1000.00", through: str = "2026-01-15") -> Bank:
     return bank.given(closed_through(through)) if through > "2026-01-10" else bank
 
 
-def special_granted(sequence: int = 1, before: dict[str, str | None] = ORDINARY, level: str = "diamond",
-                    until: str = "2027-01-16", effective: str = "2026-01-16", decided: str = "2026-01-16",
-                    cause: str = "g1") -> dict[str, object]:  # fmt: skip
+def special_granted(
+    sequence: int = 1,
+    before: dict[str, str | None] = ORDINARY,
+    level: str = "diamond",
+    until: str = "2027-01-16",
+    effective: str = "2026-01-16",
+    decided: str = "2026-01-16",
+    cause: str = "g1",
+) -> dict[str, object]:
     return tier_changed(
         sequence,
         "special_granted",
@@ -83,13 +89,25 @@ def test_grants_and_revocations_before_the_first_close_are_decided_in_log_order_
         granted("C1", "diamond", on="2026-01-08", id="g3"),
     )
     second = tier_changed(
-        1, "special_granted", ORDINARY, special("gold", "2027-01-05"), decided="2026-01-10", effective="2026-01-10",
-        cause=[crm("g2")], customer_id="C2",
-    )  # fmt: skip
+        1,
+        "special_granted",
+        ORDINARY,
+        special("gold", "2027-01-05"),
+        decided="2026-01-10",
+        effective="2026-01-10",
+        cause=[crm("g2")],
+        customer_id="C2",
+    )
     ended = tier_changed(
-        2, "special_ended", special("gold", "2026-01-10"), ORDINARY, decided="2026-01-10", effective="2026-01-11",
-        cause=[crm("r2")], customer_id="C2",
-    )  # fmt: skip
+        2,
+        "special_ended",
+        special("gold", "2026-01-10"),
+        ORDINARY,
+        decided="2026-01-10",
+        effective="2026-01-11",
+        cause=[crm("r2")],
+        customer_id="C2",
+    )
     bank.when(close("2026-01-10")).then(
         second,
         special_granted(level="gold", until="2027-01-06", effective="2026-01-10", decided="2026-01-10"),
@@ -133,9 +151,12 @@ def test_a_grant_on_a_vip_is_recorded_with_an_alert() -> None:
 def test_a_grant_on_a_lapsed_customer() -> None:
     brief = Policy(exit_months=1)
     bank = given(
-        opened("C1", "A1", on="2026-01-01", balance="300000.00"), close("2026-01-31"),
-        withdrawal("C1", "A1", "300000.00", on="2026-02-01"), closed_through("2026-02-28"), policies=[brief],
-    )  # fmt: skip
+        opened("C1", "A1", on="2026-01-01", balance="300000.00"),
+        close("2026-01-31"),
+        withdrawal("C1", "A1", "300000.00", on="2026-02-01"),
+        closed_through("2026-02-28"),
+        policies=[brief],
+    )
     bank.when(granted("C1", "gold", on="2026-03-01", id="g1")).then(
         special_granted(3, LAPSED, "gold", "2027-03-01", "2026-03-01", "2026-03-01")
     )
@@ -163,8 +184,9 @@ def test_a_grant_of_no_level_of_the_ladder_is_refused(level: str) -> None:
     running().when(granted("C1", level, on="2026-01-16")).then_refused("bad_value", "level")
 
 
-@pytest.mark.parametrize("record", [granted("C1", "gold", on="2026-01-18", at="2026-01-16"),
-                                    revoked("C1", on="2026-01-18", at="2026-01-16")])  # fmt: skip
+@pytest.mark.parametrize(
+    "record", [granted("C1", "gold", on="2026-01-18", at="2026-01-16"), revoked("C1", on="2026-01-18", at="2026-01-16")]
+)
 def test_grants_and_revocations_may_lie_one_day_ahead_and_no_more(record: Record) -> None:
     running().when(record).then_refused("value_date_in_future", "value_date")
 
@@ -181,10 +203,15 @@ def test_a_special_ends_by_date_to_ordinary() -> None:
     bank = running().given(granted("C1", "gold", on="2025-03-10", at="2026-01-16"), closed_through("2026-03-09"))
     bank.when(close("2026-03-10")).then(
         tier_changed(
-            2, "special_ended", special("gold", "2026-03-10"), ORDINARY, decided="2026-03-10", effective="2026-03-11",
+            2,
+            "special_ended",
+            special("gold", "2026-03-10"),
+            ORDINARY,
+            decided="2026-03-10",
+            effective="2026-03-11",
             months=[month("2026-02", "1000.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_special_ends_by_date_to_vip_when_the_last_closed_month_was_above_entry() -> None:
@@ -195,30 +222,45 @@ def test_a_special_ends_by_date_to_vip_when_the_last_closed_month_was_above_entr
     )
     bank.when(close("2026-03-10")).then(
         tier_changed(
-            2, "special_ended", special("diamond", "2026-03-10"), vip("platinum"), decided="2026-03-10",
-            effective="2026-03-11", months=[month("2026-02", "600000.00")],
+            2,
+            "special_ended",
+            special("diamond", "2026-03-10"),
+            vip("platinum"),
+            decided="2026-03-10",
+            effective="2026-03-11",
+            months=[month("2026-02", "600000.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_exactly_the_entry_threshold_ends_a_special_to_ordinary() -> None:
     bank = running("200000.00").given(granted("C1", "gold", on="2025-03-10", at="2026-01-16"))
     bank.when(closed_through("2026-03-10")).then(
         tier_changed(
-            2, "special_ended", special("gold", "2026-03-10"), ORDINARY, decided="2026-03-10", effective="2026-03-11",
+            2,
+            "special_ended",
+            special("gold", "2026-03-10"),
+            ORDINARY,
+            decided="2026-03-10",
+            effective="2026-03-11",
             months=[month("2026-02", "200000.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_special_that_ends_with_a_month_is_judged_by_that_month() -> None:
     bank = running("300000.00").given(granted("C1", "diamond", on="2025-01-31", at="2026-01-16"))
     bank.when(closed_through("2026-01-31")).then(
         tier_changed(
-            2, "special_ended", special("diamond", "2026-01-31"), vip("gold"), decided="2026-01-31",
-            effective="2026-02-01", months=[month("2026-01", "300000.00")],
+            2,
+            "special_ended",
+            special("diamond", "2026-01-31"),
+            vip("gold"),
+            decided="2026-01-31",
+            effective="2026-02-01",
+            months=[month("2026-01", "300000.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_month_close_that_converts_comes_before_the_end_by_date() -> None:
@@ -262,9 +304,14 @@ def test_a_special_whose_month_stays_below_its_level_goes_on() -> None:
 
 def ended_by(*causes: str, until: str, effective: str) -> dict[str, object]:
     return tier_changed(
-        2, "special_ended", special("gold", until), ORDINARY, decided=until, effective=effective,
+        2,
+        "special_ended",
+        special("gold", until),
+        ORDINARY,
+        decided=until,
+        effective=effective,
         cause=[crm(each) for each in causes],
-    )  # fmt: skip
+    )
 
 
 def test_a_revocation_ends_the_special_with_the_open_day_and_is_its_cause() -> None:
@@ -309,10 +356,15 @@ def test_a_special_brought_forward_ends_by_date() -> None:
     )
     bank.when(closed_through("2026-02-10")).then(
         tier_changed(
-            1, "special_ended", special("gold", "2026-02-10"), ORDINARY, decided="2026-02-10", effective="2026-02-11",
+            1,
+            "special_ended",
+            special("gold", "2026-02-10"),
+            ORDINARY,
+            decided="2026-02-10",
+            effective="2026-02-11",
             months=[month("2026-01", "0.00")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_special_brought_forward_can_be_revoked() -> None:
@@ -322,10 +374,15 @@ def test_a_special_brought_forward_can_be_revoked() -> None:
     )
     bank.when(close("2026-01-10")).then(
         tier_changed(
-            1, "special_ended", special("gold", "2026-01-10"), ORDINARY, decided="2026-01-10", effective="2026-01-11",
+            1,
+            "special_ended",
+            special("gold", "2026-01-10"),
+            ORDINARY,
+            decided="2026-01-10",
+            effective="2026-01-11",
             cause=[crm("r1")],
         )
-    )  # fmt: skip
+    )
 
 
 # Late records and specials
@@ -336,54 +393,109 @@ def test_a_late_record_that_makes_the_customer_a_vip_undoes_a_grant_decided_sinc
     bank.given(closed_through("2026-02-10"), deposit("C1", "A1", "150000.00", on="2026-01-01", id="late"))
     bank.when(close("2026-02-11")).then(
         tier_changed(
-            2, "restated", special("diamond", "2027-02-06"), vip("gold"), decided="2026-02-11", effective="2026-02-12",
-            closed_month="2026-01", months=[month("2026-01", "250000.00")], cause=[core("late")],
+            2,
+            "restated",
+            special("diamond", "2027-02-06"),
+            vip("gold"),
+            decided="2026-02-11",
+            effective="2026-02-12",
+            closed_month="2026-01",
+            months=[month("2026-01", "250000.00")],
+            cause=[core("late")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_late_record_brings_a_grant_into_force_that_met_a_vip() -> None:
     bank = running("250000.00", through="2026-02-05").given(
-        granted("C1", "diamond", on="2026-02-06", id="g1"), closed_through("2026-02-10"),
+        granted("C1", "diamond", on="2026-02-06", id="g1"),
+        closed_through("2026-02-10"),
         withdrawal("C1", "A1", "150000.00", on="2026-01-01", id="late"),
-    )  # fmt: skip
+    )
     bank.when(close("2026-02-11")).then(
         tier_changed(
-            2, "restated", vip("gold"), special("diamond", "2027-02-06"), decided="2026-02-11", effective="2026-02-12",
-            closed_month="2026-01", months=[month("2026-01", "100000.00")], cause=[core("late")],
+            2,
+            "restated",
+            vip("gold"),
+            special("diamond", "2027-02-06"),
+            decided="2026-02-11",
+            effective="2026-02-12",
+            closed_month="2026-01",
+            months=[month("2026-01", "100000.00")],
+            cause=[core("late")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_revocation_is_replayed_in_place() -> None:
     bank = running("250000.00", through="2026-02-05").given(
-        granted("C1", "diamond", on="2026-02-06"), closed_through("2026-02-08"),
-        revoked("C1", on="2026-02-20", at="2026-02-19", id="r1"), closed_through("2026-02-10"),
+        granted("C1", "diamond", on="2026-02-06"),
+        closed_through("2026-02-08"),
+        revoked("C1", on="2026-02-20", at="2026-02-19", id="r1"),
+        closed_through("2026-02-10"),
         withdrawal("C1", "A1", "150000.00", on="2026-01-01", id="late"),
-    )  # fmt: skip
+    )
     bank.when(close("2026-02-11")).then(
         tier_changed(
-            2, "restated", vip("gold"), special("diamond", "2026-02-20"), decided="2026-02-11", effective="2026-02-12",
-            closed_month="2026-01", months=[month("2026-01", "100000.00")], cause=[core("late")],
+            2,
+            "restated",
+            vip("gold"),
+            special("diamond", "2026-02-20"),
+            decided="2026-02-11",
+            effective="2026-02-12",
+            closed_month="2026-01",
+            months=[month("2026-01", "100000.00")],
+            cause=[core("late")],
         )
-    )  # fmt: skip
+    )
     bank.when(closed_through("2026-02-20")).then(
         tier_changed(
-            3, "special_ended", special("diamond", "2026-02-20"), ORDINARY, decided="2026-02-20", effective="2026-02-21",
-            months=[month("2026-01", "100000.00")], cause=[crm("r1")],
+            3,
+            "special_ended",
+            special("diamond", "2026-02-20"),
+            ORDINARY,
+            decided="2026-02-20",
+            effective="2026-02-21",
+            months=[month("2026-01", "100000.00")],
+            cause=[crm("r1")],
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_special_that_ended_is_judged_again_by_the_restated_month() -> None:
     bank = running("100000.00").given(
-        granted("C1", "diamond", on="2025-02-05", at="2026-01-16"), closed_through("2026-02-10"),
+        granted("C1", "diamond", on="2025-02-05", at="2026-01-16"),
+        closed_through("2026-02-10"),
         deposit("C1", "A1", "150000.00", on="2026-01-01", id="late"),
-    )  # fmt: skip
+    )
     assert bank.tier().state == "ordinary"
     bank.when(close("2026-02-11")).then(
         tier_changed(
-            3, "restated", ORDINARY, vip("gold"), decided="2026-02-11", effective="2026-02-12", closed_month="2026-01",
-            months=[month("2026-01", "250000.00")], cause=[core("late")],
+            3,
+            "restated",
+            ORDINARY,
+            vip("gold"),
+            decided="2026-02-11",
+            effective="2026-02-12",
+            closed_month="2026-01",
+            months=[month("2026-01", "250000.00")],
+            cause=[core("late")],
         )
-    )  # fmt: skip
+    )
+
+
+def test_what_no_late_record_can_reach_is_forgotten_and_the_rest_is_not() -> None:
+    bank = running().given(granted("C1", "gold", on="2026-01-16", id="g1"), closed_through("2027-03-31"))
+    bank.given(deposit("C1", "A1", "299000.00", on="2027-04-01", at="2027-03-31"), closed_through("2027-05-15"))
+    story = bank.customer().story
+    assert story is not None
+    assert (bank.tier().state, story.actions) == ("vip", [])
+    bank.given(deposit("C1", "A1", "1.00", on="2026-05-10"))
+    bank.when(close("2027-05-16")).then()
+    bank.given(
+        deposit("C1", "A1", "250000.00", on="2026-12-01", id="d"), withdrawal("C1", "A1", "250000.00", on="2027-04-01")
+    )
+    bank.when(close("2027-05-17")).then()
+    bank.given(withdrawal("C1", "A1", "299000.00", on="2027-04-01", id="w"))
+    bank.when(close("2027-05-18")).then()
+    assert bank.tier().below_entry == 1  # in December 2026 the month average above entry made the special a vip

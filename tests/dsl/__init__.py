@@ -1,7 +1,7 @@
-"""Specs in the bank's words: given what happened, when a record comes, then exactly this follows (HOUSE §3, §4).
+"""Specs in the bank's words: given what happened, when a record comes, then exactly this follows.
 
-`tiers`: the tier machine alone. `records`: records in short. `bank`: a shard fed with records. `expect`: decisions as they
-must come out, to the field. `door`: the intake on a log in memory, for what is decided ahead of the shard.
+`tiers`: the tier machine alone. `records`: records in short. `bank`: a shard fed with records. `expect`: decisions as
+they must come out, to the field. `door`: the intake on a log in memory, for what is decided ahead of the shard.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 """A bank on one shard, without log or files: ``given(…).when(…).then(…)``.
 
-Beside it stands a twin whose customers are all cold whenever a record comes or a day closes: it must decide the same, line for
-line. Everything a spec says is also rebuilt from its lines, and the state must be the same (laws of the log 4).
+Beside it stands a twin whose customers are all cold whenever a record comes or a day closes: it must decide the same
+line for line. Everything a spec says is also rebuilt from its lines, and the state must be the same (laws of the log 4).
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,8 @@ from aggregates.customer import Customer, aum_sum
 from aggregates.dates import day_of, iso, month_from
 from aggregates.packing import pack, unpack
 from aggregates.policy import Policies, Policy
-from aggregates.records import HistoryNeeded, Outcome, take
+from aggregates.records import take
+from aggregates.verdict import HistoryNeeded, Outcome
 from aggregates.shard import Shard
 from events import codec
 from events.calendar import BusinessDayClosed
@@ -50,7 +51,7 @@ class Bank:
         self.lines: list[Line] = []
         self._named = 0
         self._when: list[Record] = []
-        self._decisions: list[Decision] = []
+        self.decisions: list[Decision] = []
         self._refusal: Refusal | None = None
 
     def given(self, *said: Said | Iterable[Said]) -> Self:
@@ -62,7 +63,7 @@ class Bank:
 
     def when(self, *said: Said | Iterable[Said]) -> Self:
         """The records of the spec; `then` speaks about what follows from all of them, or the refusal of the last."""
-        self._decisions, self._when = [], []
+        self.decisions, self._when = [], []
         for each in self._plain(said):
             assert self._refusal is None, f"refused: {self._refusal}"
             self._when.append(each)
@@ -70,9 +71,9 @@ class Bank:
         return self
 
     def then(self, *expected: dict[str, Any]) -> Self:
-        """Exactly these decisions, in this order. Sent again, the record is a duplicate; rebuilt, the bank is the same."""
+        """Exactly these decisions, in this order. The record again is a duplicate; rebuilt, the bank is the same."""
         assert self._refusal is None, f"refused: {self._refusal}"
-        assert [each for decision in self._decisions if (each := shown(decision))] == list(expected)
+        assert [each for decision in self.decisions if (each := shown(decision))] == list(expected)
         if self._when:
             assert self.is_duplicate(self._when[-1])
         self.check_rebuild()
@@ -80,7 +81,7 @@ class Bank:
 
     def then_refused(self, reason: str, field: str | None = None) -> Self:
         """Refused in this word; the state is as before and the same record is refused again."""
-        assert self._refusal is not None, f"taken; decided: {self._decisions}"
+        assert self._refusal is not None, f"taken; decided: {self.decisions}"
         assert (self._refusal.reason, self._refusal.field) == (reason, field)
         assert self._refusal.detail
         again, before = self._when[-1], self.state()
@@ -173,7 +174,7 @@ class Bank:
             assert made == list(closing.steps(self._cold)), "a cold customer was decided on otherwise"
             self.lines += made
             decisions += made
-        self._decisions += decisions
+        self.decisions += decisions
 
     def _judge(self, shard: Shard, record: Record) -> Outcome:
         original = self._original(record) if isinstance(record, Reversal) else None
@@ -200,7 +201,7 @@ def freeze(shard: Shard) -> None:
 
 
 def state_of(shard: Shard) -> tuple[bytes, dict[str, Any]]:
-    """Everything a shard remembers, comparable: accounts brought to the last closed month, which happens when it suits."""
+    """Everything a shard remembers, comparable: accounts brought to the last closed month, else done when it suits."""
     everyone = {}
     for each in shard.customers:
         copy = unpack(pack(each))

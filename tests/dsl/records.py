@@ -1,7 +1,7 @@
 """Records in short: ``deposit("C1", "A1", "100.00", on="2026-01-05")``.
 
-`on` is the value date; `at` the date of occurred_at, the value date if left out; `id` the event_id, given by the bank if left
-out. Amounts are texts in whole currency.
+`on` is the value date; `at` the date of occurred_at, the value date if left out; `id` the event_id, given by the bank
+if left out. Amounts are texts in whole currency.
 """
 
 from collections.abc import Sequence

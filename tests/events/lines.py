@@ -1,4 +1,4 @@
-"""Lines for the codec: records of every type, whole and broken, written in every way JSON allows and some it does not."""
+"""Lines for the codec: records of every type, whole and broken, written in every way JSON allows and some more."""
 
 import json
 from typing import Any
@@ -25,14 +25,22 @@ _EXT = st.dictionaries(
     max_size=3,
 )
 _ENVELOPE = {
-    "event_id": _WORD, "source": st.sampled_from(["core", "a-0"]), "schema_version": st.just(1), "occurred_at": _TIME,
-}  # fmt: skip
+    "event_id": _WORD,
+    "source": st.sampled_from(["core", "a-0"]),
+    "schema_version": st.just(1),
+    "occurred_at": _TIME,
+}
 _CUSTOMER = {**_ENVELOPE, "customer_id": _WORD}
 _MONEY = {**_CUSTOMER, "account_id": _WORD, "amount": _MINOR, "currency": _CURRENCY, "value_date": _DATE}
 _MAYBE: dict[str, Any] = {"ext": _EXT}
 _MONEY_MAYBE = {
-    **_MAYBE, "booked_on": _DATE, "channel": _WORD, "counterparty": _COUNTERPARTY, "memo": _WORD, "transfer_id": _WORD,
-}  # fmt: skip
+    **_MAYBE,
+    "booked_on": _DATE,
+    "channel": _WORD,
+    "counterparty": _COUNTERPARTY,
+    "memo": _WORD,
+    "transfer_id": _WORD,
+}
 _OUT_MAYBE = {**_MONEY_MAYBE, "book": _MINOR, "paid_to": _WORD, "units": _DECIMAL}
 _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "deposit": (_MONEY, _MONEY_MAYBE),
@@ -41,38 +49,77 @@ _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "product_redeemed": (_MONEY, _OUT_MAYBE),
     "product_matured": (_MONEY, _OUT_MAYBE),
     "account_opened": (
-        {**_CUSTOMER, "account_id": _WORD, "category": st.sampled_from(["deposit", "gold"]), "currency": _CURRENCY,
-         "value_date": _DATE},
+        {
+            **_CUSTOMER,
+            "account_id": _WORD,
+            "category": st.sampled_from(["deposit", "gold"]),
+            "currency": _CURRENCY,
+            "value_date": _DATE,
+        },
         {**_MAYBE, "opening_balance": st.integers(-(2**53) + 1, 2**53 - 1), "product": _WORD},
     ),
     "account_closed": ({**_CUSTOMER, "account_id": _WORD, "value_date": _DATE}, _MAYBE),
     "valuation_updated": (
-        {**_CUSTOMER, "account_id": _WORD, "market_value": st.integers(0, 2**53 - 1), "currency": _CURRENCY, "value_date": _DATE},
+        {
+            **_CUSTOMER,
+            "account_id": _WORD,
+            "market_value": st.integers(0, 2**53 - 1),
+            "currency": _CURRENCY,
+            "value_date": _DATE,
+        },
         {**_MAYBE, "units": _DECIMAL, "price": _DECIMAL},
     ),
     "balance_stated": (
-        {**_CUSTOMER, "account_id": _WORD, "balance": st.integers(-5, 5), "currency": _CURRENCY, "value_date": _DATE}, _MAYBE,
+        {**_CUSTOMER, "account_id": _WORD, "balance": st.integers(-5, 5), "currency": _CURRENCY, "value_date": _DATE},
+        _MAYBE,
     ),
     "customer_brought_forward": (
-        {**_CUSTOMER, "value_date": _DATE, "state": st.sampled_from(["vip", "ordinary"]),
-         "months": st.lists(st.fixed_dictionaries(
-             {"month": st.sampled_from(["2025-12", "0001-01"]), "sum": st.integers(), "days": st.integers(28, 31)}), max_size=2)},
-        {**_MAYBE, "level": _WORD, "watch": st.lists(st.one_of(st.none(), _WORD), max_size=2), "below_entry": st.integers(0, 9),
-         "grace_left": st.integers(1, 9), "until": _DATE, "last_activity_on": _DATE, "payrolls": st.lists(_DATE, max_size=2)},
+        {
+            **_CUSTOMER,
+            "value_date": _DATE,
+            "state": st.sampled_from(["vip", "ordinary"]),
+            "months": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "month": st.sampled_from(["2025-12", "0001-01"]),
+                        "sum": st.integers(),
+                        "days": st.integers(28, 31),
+                    }
+                ),
+                max_size=2,
+            ),
+        },
+        {
+            **_MAYBE,
+            "level": _WORD,
+            "watch": st.lists(st.one_of(st.none(), _WORD), max_size=2),
+            "below_entry": st.integers(0, 9),
+            "grace_left": st.integers(1, 9),
+            "until": _DATE,
+            "last_activity_on": _DATE,
+            "payrolls": st.lists(_DATE, max_size=2),
+        },
     ),
     "reversal": (
-        {**_CUSTOMER, "reverses": st.fixed_dictionaries({"event_id": _WORD}, optional={"source": st.just("core")})}, _MAYBE,
+        {**_CUSTOMER, "reverses": st.fixed_dictionaries({"event_id": _WORD}, optional={"source": st.just("core")})},
+        _MAYBE,
     ),
     "special_vip_granted": (
-        {**_CUSTOMER, "level": _WORD, "reason": _WORD, "granted_by": _WORD, "value_date": _DATE}, _MAYBE,
+        {**_CUSTOMER, "level": _WORD, "reason": _WORD, "granted_by": _WORD, "value_date": _DATE},
+        _MAYBE,
     ),
     "special_vip_revoked": ({**_CUSTOMER, "reason": _WORD, "value_date": _DATE}, _MAYBE),
     "business_day_closed": (
         {**_ENVELOPE, "date": _DATE},
-        {**_MAYBE, "working_day": st.booleans(),
-         "totals": st.fixed_dictionaries({"count": st.integers(0, 2**53 - 1), "signed_sum": st.integers(-(2**60), 2**60)})},
+        {
+            **_MAYBE,
+            "working_day": st.booleans(),
+            "totals": st.fixed_dictionaries(
+                {"count": st.integers(0, 2**53 - 1), "signed_sum": st.integers(-(2**60), 2**60)}
+            ),
+        },
     ),
-}  # fmt: skip
+}
 
 
 @st.composite
@@ -87,14 +134,67 @@ def contents(draw: st.DrawFn, kind: str | None = None, field: str | None = None)
     return {field: content[field] for field in order}
 
 
-_JUNK = st.sampled_from([
-    "0", "-0", "-1", "1.0", "1e2", "1E400", "0.5", "01", "+1", "1.", ".5", "9007199254740991", "9007199254740992",
-    "-9007199254740992", "9" * 30, "NaN", "Infinity", "-Infinity", "null", "true", "[]", "{}", '""', '"x"', "[[[]]]",
-    '{"a":1,"a":2}', '"2026-02-30"', '"2026-02-28"', '"20260228"', '"2026-W01-1"', '"2026-01-01T00:00:00"',
-    '"2026-01-01T00:00:00+24:00"', '"2026-01-01T25:00:00Z"', '"２０２６-01-01"', '"1_0"', '"1e5"', '"-"', '"٣"', '"cny"',
-    '"\\ud800"', '"\\udc00\\ud800"', '"\\ud83d\\ude00"', '"\\u0000"', '"\\x41"', '"\x01"', '"\t"', '"\\/"', "'x'", "tru",
-    '"' + "长" * 64 + '"', '"' + "长" * 65 + '"', '"' + "m" * 2001 + '"', "[null]", '["2026-01-01"]', "2", '"1"', "\ufeff1",
-])  # fmt: skip
+_JUNK = st.sampled_from(
+    [
+        "0",
+        "-0",
+        "-1",
+        "1.0",
+        "1e2",
+        "1E400",
+        "0.5",
+        "01",
+        "+1",
+        "1.",
+        ".5",
+        "9007199254740991",
+        "9007199254740992",
+        "-9007199254740992",
+        "9" * 30,
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        '""',
+        '"x"',
+        "[[[]]]",
+        '{"a":1,"a":2}',
+        '"2026-02-30"',
+        '"2026-02-28"',
+        '"20260228"',
+        '"2026-W01-1"',
+        '"2026-01-01T00:00:00"',
+        '"2026-01-01T00:00:00+24:00"',
+        '"2026-01-01T25:00:00Z"',
+        '"２０２６-01-01"',
+        '"1_0"',
+        '"1e5"',
+        '"-"',
+        '"٣"',
+        '"cny"',
+        '"\\ud800"',
+        '"\\udc00\\ud800"',
+        '"\\ud83d\\ude00"',
+        '"\\u0000"',
+        '"\\x41"',
+        '"\x01"',
+        '"\t"',
+        '"\\/"',
+        "'x'",
+        "tru",
+        '"' + "长" * 64 + '"',
+        '"' + "长" * 65 + '"',
+        '"' + "m" * 2001 + '"',
+        "[null]",
+        '["2026-01-01"]',
+        "2",
+        '"1"',
+        "\ufeff1",
+    ]
+)
 _SPACE = st.sampled_from(["", "", "", " ", "\t", "\r", "  ", "\x0b", "\xa0", "\ufeff"])
 
 

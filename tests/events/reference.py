@@ -52,7 +52,7 @@ def read(line: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise No("no object")
     _no_key_twice({name: value for name, value in content.items() if name != "ext"})
-    _object(content, FIELDS.get(content.get("type") if isinstance(content.get("type"), str) else "") or _unknown())
+    _object(content, FIELDS.get(str(content.get("type"))) or _unknown())
     return content
 
 
@@ -170,47 +170,92 @@ source = text(32, "[a-z0-9-]+")
 state = one_of("ordinary", "vip", "lapsed", "special")
 category = one_of("deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin")
 counterparty = part(
-    kind=one_of("own", "same_bank", "other_bank", "payment_platform", "cash", "unknown"), bank_maybe=text(200),
-    account_maybe=text(200), name_maybe=text(200),
-)  # fmt: skip
+    kind=one_of("own", "same_bank", "other_bank", "payment_platform", "cash", "unknown"),
+    bank_maybe=text(200),
+    account_maybe=text(200),
+    name_maybe=text(200),
+)
 
 ENVELOPE: dict[str, Rule] = {
-    "event_id": word, "source": source, "type": word, "schema_version": _when(lambda v: v == 1 and whole(1, 1)(v) is None),
-    "occurred_at": _when(_is_time), "ext?": _when(lambda v: isinstance(v, dict)),
-}  # fmt: skip
+    "event_id": word,
+    "source": source,
+    "type": word,
+    "schema_version": _when(lambda v: v == 1 and whole(1, 1)(v) is None),
+    "occurred_at": _when(_is_time),
+    "ext?": _when(lambda v: isinstance(v, dict)),
+}
 CUSTOMER = {**ENVELOPE, "customer_id": word}
 MONEY = {
-    **CUSTOMER, "account_id": word, "amount": positive, "currency": currency, "value_date": day, "booked_on?": day,
-    "channel?": word, "counterparty?": counterparty, "memo?": text(2000), "transfer_id?": word,
-}  # fmt: skip
+    **CUSTOMER,
+    "account_id": word,
+    "amount": positive,
+    "currency": currency,
+    "value_date": day,
+    "booked_on?": day,
+    "channel?": word,
+    "counterparty?": counterparty,
+    "memo?": text(2000),
+    "transfer_id?": word,
+}
 OUT = {**MONEY, "book?": not_negative, "paid_to?": word, "units?": decimal}
 MONTH = part(month=month, sum=whole(None, None), days=whole(28, 31))
 FIELDS: dict[str, dict[str, Rule]] = {
     "account_opened": {
-        **CUSTOMER, "account_id": word, "category": category, "currency": currency, "value_date": day,
-        "opening_balance?": signed, "product?": word, "matures_on?": day,
+        **CUSTOMER,
+        "account_id": word,
+        "category": category,
+        "currency": currency,
+        "value_date": day,
+        "opening_balance?": signed,
+        "product?": word,
+        "matures_on?": day,
     },
     "account_closed": {**CUSTOMER, "account_id": word, "value_date": day},
     **dict.fromkeys(
-        ("deposit", "transfer_in", "interest_credited", "payroll_credited", "withdrawal", "transfer_out", "fee_charged"), MONEY
+        (
+            "deposit",
+            "transfer_in",
+            "interest_credited",
+            "payroll_credited",
+            "withdrawal",
+            "transfer_out",
+            "fee_charged",
+        ),
+        MONEY,
     ),
     "product_purchased": {**MONEY, "funded_from?": word, "product?": word, "units?": decimal, "matures_on?": day},
     "product_redeemed": OUT,
     "product_matured": OUT,
     "valuation_updated": {
-        **CUSTOMER, "account_id": word, "market_value": not_negative, "currency": currency, "value_date": day,
-        "units?": decimal, "price?": decimal,
+        **CUSTOMER,
+        "account_id": word,
+        "market_value": not_negative,
+        "currency": currency,
+        "value_date": day,
+        "units?": decimal,
+        "price?": decimal,
     },
     "balance_stated": {**CUSTOMER, "account_id": word, "balance": signed, "currency": currency, "value_date": day},
     "customer_brought_forward": {
-        **CUSTOMER, "value_date": day, "state": state, "months": listed(MONTH), "level?": word,
-        "watch?": listed(_when(lambda v: v is None or word(v) is None)), "below_entry?": whole(0, None),
-        "grace_left?": whole(1, None), "until?": day, "last_activity_on?": day, "payrolls?": listed(day),
+        **CUSTOMER,
+        "value_date": day,
+        "state": state,
+        "months": listed(MONTH),
+        "level?": word,
+        "watch?": listed(_when(lambda v: v is None or word(v) is None)),
+        "below_entry?": whole(0, None),
+        "grace_left?": whole(1, None),
+        "until?": day,
+        "last_activity_on?": day,
+        "payrolls?": listed(day),
     },
     "reversal": {**CUSTOMER, "reverses": part(event_id=word, source_maybe=source)},
     "special_vip_granted": {**CUSTOMER, "level": word, "reason": text(2000), "granted_by": word, "value_date": day},
     "special_vip_revoked": {**CUSTOMER, "reason": text(2000), "value_date": day},
     "business_day_closed": {
-        **ENVELOPE, "date": day, "working_day?": flag, "totals?": part(count=not_negative, signed_sum=whole(None, None)),
+        **ENVELOPE,
+        "date": day,
+        "working_day?": flag,
+        "totals?": part(count=not_negative, signed_sum=whole(None, None)),
     },
-}  # fmt: skip
+}

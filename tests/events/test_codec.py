@@ -68,10 +68,8 @@ def agree(line: bytes) -> None:
 def has_strange_ext(line: bytes) -> bool:
     """`ext` with numbers out of range or broken text: two open faults, specified below."""
     return (
-        b'"ext"' in line
-        and any(each in line for each in (b"E400", b"9" * 30, b"\\ud800", b"\\udc00"))
-        or not is_utf8(line)
-    )
+        b'"ext"' in line and any(each in line for each in (b"E400", b"9" * 30, b"\\ud800", b"\\udc00"))
+    ) or not is_utf8(line)
 
 
 def is_utf8(line: bytes) -> bool:

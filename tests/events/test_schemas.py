@@ -25,7 +25,8 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 KNOWN = {
     "$schema", "$id", "$defs", "$ref", "title", "description", "format", "type", "enum", "anyOf", "pattern", "required",
-    "additionalProperties", "properties", "items", "minLength", "maxLength", "minimum", "maximum", "x-topic", "x-personal",
+    "additionalProperties", "properties", "items", "minLength", "maxLength", "minimum", "maximum",
+    "x-topic", "x-personal",
 }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ FULL: dict[str, Any] = {
     "counterparty": {"kind": "cash", "bank": "b", "account": "1", "name": "n"}, "memo": "m", "transfer_id": "t",
     "funded_from": "A2", "units": "1.50", "book": 0, "paid_to": "A3", "market_value": 0, "price": "-2.25", "balance": 0,
     "state": "vip", "months": [{"month": "2025-12", "sum": 5, "days": 31}], "level": "gold", "watch": ["gold", None],
-    "below_entry": 0, "grace_left": 1, "until": "2026-12-31", "last_activity_on": "2025-12-31", "payrolls": ["2025-12-15"],
+    "below_entry": 0, "grace_left": 1, "until": "2026-12-31", "last_activity_on": "2025-12-31",
+    "payrolls": ["2025-12-15"],
     "reverses": {"event_id": "e0", "source": "core"}, "date": "2026-01-02", "working_day": True,
     "totals": {"count": 1, "signed_sum": -5}, "reason": "r", "granted_by": "g",
     "event_id": "e1", "source": "core-1", "schema_version": 1, "occurred_at": "2026-01-02T10:00:00+08:00",

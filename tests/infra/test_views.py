@@ -235,6 +235,26 @@ def test_a_swap_takes_effect_on_opening_and_old_readers_go_on(world: World, tmp_
             assert rows(reader.aum(), "spot") == [(5,), (1,)]
 
 
+@pytest.mark.parametrize("way", ["relative", "through a link", "nothing there"])
+def test_a_swap_follows_every_way_to_the_file(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    world.tell(opened("C1", "A1", "2026-01-01", 1))
+    world.views.close()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    path = {"relative": Path("views"), "through a link": tmp_path / "link" / "views", "nothing there": Path("new")}[way]
+    (tmp_path / f"{path.name}.77").write_text("left behind when a link was deleted")
+    (tmp_path / f"{path.name}.kept").write_text("not ours")
+    for _ in range(2):
+        world.rebuilt(path).swap()
+        with SqliteViews(path) as reader:
+            assert rows(reader.aum(), "spot") == [(1,)]
+    assert path.is_symlink()
+    others = {p.name for p in tmp_path.iterdir() if p.name.startswith(f"{path.name}.")}
+    assert {name for name in others if not name.endswith(("-wal", "-shm"))} == {f"{path.name}.2", f"{path.name}.kept"}
+
+
 def test_a_rebuild_that_died_leaves_the_live_views_and_is_cleared_away(world: World, tmp_path: Path) -> None:
     path = tmp_path / "views"
     world.tell(opened("C1", "A1", "2026-01-01", 1))

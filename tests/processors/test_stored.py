@@ -118,8 +118,10 @@ def test_any_changed_field_is_other_content(told: dict[str, Any], data: st.DataO
 )
 @pytest.mark.xfail(strict=True, reason="compared as Python values: true is 1 and 1.0 is 1")
 def test_ext_is_compared_as_json(mine: dict[str, Any], its: dict[str, Any]) -> None:
-    one, other = (deposit("C1", "A1", "1.00", on="2026-01-02", id="d1", ext=msgspec.Raw(json.dumps(each).encode()))
-                  for each in (mine, its))  # fmt: skip
+    one, other = (
+        deposit("C1", "A1", "1.00", on="2026-01-02", id="d1", ext=msgspec.Raw(json.dumps(each).encode()))
+        for each in (mine, its)
+    )
     assert content(one) != content(other)
 
 
@@ -129,9 +131,19 @@ def test_the_personal_fields_of_every_type() -> None:
     wanted = {
         "special_vip_granted": {"reason": (), "ext": ()},
         "special_vip_revoked": {"reason": (), "ext": ()},
-        **{name: {"ext": ()} for name in ("account_opened", "account_closed", "valuation_updated", "balance_stated",
-                                          "customer_brought_forward", "reversal", "business_day_closed")},
-    }  # fmt: skip
+        **{
+            name: {"ext": ()}
+            for name in (
+                "account_opened",
+                "account_closed",
+                "valuation_updated",
+                "balance_stated",
+                "customer_brought_forward",
+                "reversal",
+                "business_day_closed",
+            )
+        },
+    }
     found = {type_name(each): {field: inner for field, inner, _ in fields} for each, fields in PERSONAL.items()}
     assert set(found) == set(RECORDS)
     assert found == {name: wanted.get(name, money) for name in RECORDS}
@@ -176,7 +188,15 @@ def test_the_ext_of_a_close_is_sealed_for_nobody_in_particular() -> None:
 
 
 def test_a_record_by_its_wire_name_alone() -> None:
-    assert content(record("account_closed", "C1", at="2026-01-02", id="x", account_id="A1", value_date="2026-01-02")) == {
-        "type": "account_closed", "customer_id": "C1", "event_id": "x", "source": "core", "schema_version": 1,
-        "occurred_at": "2026-01-02T10:00:00+08:00", "account_id": "A1", "value_date": "2026-01-02",
-    }  # fmt: skip
+    assert content(
+        record("account_closed", "C1", at="2026-01-02", id="x", account_id="A1", value_date="2026-01-02")
+    ) == {
+        "type": "account_closed",
+        "customer_id": "C1",
+        "event_id": "x",
+        "source": "core",
+        "schema_version": 1,
+        "occurred_at": "2026-01-02T10:00:00+08:00",
+        "account_id": "A1",
+        "value_date": "2026-01-02",
+    }

@@ -17,7 +17,9 @@ def test_every_column_through_a_career(world: World) -> None:
     assert list(views.tiers()) == [platinum]
     world.tell(money("withdrawal", "C1", "A1", 59_000_000, "2026-02-01"), close("2026-02-28"))
     assert list(views.tiers()) == [platinum | {"watch": 1, "below_entry": 1}]
-    for end in ("2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30"):
+    world.tell(close("2026-03-31"))
+    assert list(views.tiers()) == [platinum | {"watch": 2, "below_entry": 2}]
+    for end in ("2026-04-30", "2026-05-31", "2026-06-30"):
         world.take(close(end))
     world.tell()
     assert rows(views.tiers(), "state", "level", "watch", "below_entry", "since") == [

@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+
 from aggregates.dates import day_of
 from tests.model.bank import Bank
 from tests.model.histories import history
@@ -52,6 +53,8 @@ def _as_row(alert: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(alert.get(k) if numbers or k not in ("expected", "actual") else None for k in keys)
 
 
-def _first_difference(got: list[tuple[int, str]], expected: list[tuple[int, str]], records: list[dict[str, object]]) -> str:
+def _first_difference(
+    got: list[tuple[int, str]], expected: list[tuple[int, str]], records: list[dict[str, object]]
+) -> str:
     only = sorted(set(got) ^ set(expected))
     return "\n".join(f"{'got' if x in got else 'expected'} {x}: {records[x[0]]}" for x in only[:4])

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+
 from tests.proof.world import World
 
 LADDER = [{"code": "gold", "threshold": "1000.00"}, {"code": "platinum", "threshold": "5000.00"}]
@@ -27,9 +28,7 @@ def _close(day: str) -> dict[str, Any]:
 
 
 def _deposit(at: int, amount: int, day: str) -> dict[str, Any]:
-    return _record(
-        "deposit", at, customer_id="C1", account_id="A1", amount=amount, currency="CNY", value_date=day
-    )
+    return _record("deposit", at, customer_id="C1", account_id="A1", amount=amount, currency="CNY", value_date=day)
 
 
 def _opened() -> dict[str, Any]:
@@ -44,7 +43,9 @@ def _opened() -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("amount, entered_in", [(99_999, None), (100_000, None), (100_001, "2026-02"), (5_000_000, "2026-01")])
+@pytest.mark.parametrize(
+    ("amount", "entered_in"), [(99_999, None), (100_000, None), (100_001, "2026-02"), (5_000_000, "2026-01")]
+)
 def test_a_cold_customer_enters_when_it_is_due(amount: int, entered_in: str | None) -> None:
     world = World([{"version": "v1", "levels": LADDER}])
     rng = random.Random(1)

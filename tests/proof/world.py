@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import msgspec
+
 from aggregates.account import month_sum
 from aggregates.customer import aum_sum
 from aggregates.dates import iso, iso_month, month_from
@@ -59,7 +60,10 @@ class World:
         while records:
             size = rng.choice((1, 3, 20, 200))
             batch, records = records[:size], records[size:]
-            data = b"".join(json.dumps(r, ensure_ascii=False, separators=rng.choice(((",", ":"), (", ", ": ")))).encode() + b"\n" for r in batch)
+            data = b"".join(
+                json.dumps(r, ensure_ascii=False, separators=rng.choice(((",", ":"), (", ", ": ")))).encode() + b"\n"
+                for r in batch
+            )
             self.intake.take(Origin(INPUT), self.at, data)
             self.at += len(batch)
             if rng.random() < 0.1:

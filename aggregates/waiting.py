@@ -1,0 +1,57 @@
+"""What a shard knows of time, and what waits for a day to close (DOMAIN §2)."""
+
+from typing import Literal
+
+import msgspec
+
+from aggregates.dates import Day
+from events.decisions import Cause
+
+
+class Calendar(msgspec.Struct):
+    """Closes taken and how far the days are closed (DOMAIN §2, Closing).
+
+    highest: a source's latest closed date; closes: source -> date -> the record's content; first_closed: the first value
+    of closed_through; closed_through: last day whose close is complete; 0: none.
+    """
+
+    first_source: str = ""
+    highest: dict[str, Day] = {}
+    closes: dict[str, dict[str, str]] = {}
+    first_closed: Day = 0
+    closed_through: Day = 0
+
+
+class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An end-of-day balance that should be, waiting for its day to close: as stated, or 0 where an account was closed."""
+
+    kind: Literal["balance_differs", "balance_left_at_closing"]
+    customer_id: str
+    account_id: str
+    balance_minor: int
+    cause: Cause
+
+
+class StatedTotals(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Control totals of a close, waiting for the day to be closed by every required source."""
+
+    source: str
+    count: int
+    signed_sum: int
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A grant (with level) or revocation taken before the first close, to be judged with it."""
+
+    customer_id: str
+    level: str | None
+    value_date: Day
+    cause: Cause
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer brought forward before the first close, its month to be checked with it."""
+
+    customer_id: str
+    value_date: Day
+    cause: Cause

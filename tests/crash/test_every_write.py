@@ -1,0 +1,90 @@
+"""A process killed before and after each of its writes: run again, the log says what an undisturbed one says."""
+
+import os
+import random
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+
+from tests.crash.runs import KILLED, WRITES, answers, check_sequences, die_at, forked, simulated, take, writes_of
+
+ROUNDS = int(os.environ.get("GUANXI_CRASH_ROUNDS", "0"))
+"""Rounds of the long version; 0: the short one."""
+
+CUSTOMERS, DAYS = (40, 75) if ROUNDS else (5, 34)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulated(tmp_path_factory.mktemp("records") / "records.jsonl", CUSTOMERS, DAYS, 3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(records: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    log = tmp_path_factory.mktemp("undisturbed") / "bank.db"
+    take(log, records)
+    found = answers(log)
+    assert not found["differences"]
+    assert found["tier_changes"]
+    assert found["refused"]
+    assert found["duplicates"]
+    assert not found["marks"]
+    return found
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Iterator[Path]:
+    def made() -> Iterator[Path]:
+        for number in count():
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            yield folder
+            rmtree(folder)
+
+    return made()
+
+
+def check(log: Path, undisturbed: dict[str, Any]) -> None:
+    found = answers(log)
+    for name, expected in undisturbed.items():
+        assert found[name] == expected, name
+    check_sequences(found)
+
+
+def test_killed_at_every_write(records: Path, undisturbed: dict[str, Any], folders: Iterator[Path]) -> None:
+    folder = next(folders)
+    writes = writes_of(lambda: take(folder / "bank.db", records), folder)
+    assert {name.split(" ", 1)[1] for name in writes} == set(WRITES)
+    check(folder / "bank.db", undisturbed)
+    for number, name in enumerate(writes):
+        log = next(folders) / "bank.db"
+        assert die_at(number, lambda log=log: take(log, records)) == KILLED, name
+        assert forked(lambda log=log: take(log, records)) == 0, name
+        try:
+            check(log, undisturbed)
+        except BaseException as error:
+            error.add_note(f"killed {name}, write {number} of {len(writes)}")
+            raise
+
+
+@pytest.mark.parametrize("seed", range(3 + ROUNDS))
+def test_killed_again_and_again(
+    records: Path, undisturbed: dict[str, Any], folders: Iterator[Path], seed: int
+) -> None:
+    rng = random.Random(seed)
+    log = next(folders) / "bank.db"
+    kills = 0
+    while die_at(rng.randint(5, 120), lambda: take(log, records)) == KILLED:
+        kills += 1
+        if rng.random() < 0.2:
+            for suffix in rng.sample(("views", "ids", "snapshot"), rng.randint(1, 3)):
+                for end in ("", "-wal", "-shm"):
+                    log.with_name(f"{log.name}-{suffix}{end}").unlink(missing_ok=True)
+        if rng.random() < 0.2:
+            answers(log)
+    assert kills
+    check(log, undisturbed)
