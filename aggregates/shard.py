@@ -78,6 +78,7 @@ class Shard:
         self.late: dict[str, None] = {}
         self.specials: dict[Day, dict[str, None]] = {}
         self.closing_cursor: int | None = None
+        self.shared_ids: dict[str, None] = {}
         self.renew()
 
     def renew(self) -> None:
@@ -367,6 +368,11 @@ def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
     shard.renew()
 
 
+def _alerted(shard: Shard, line: IntegrityAlerted) -> None:
+    if line.kind == "id_in_two_places":
+        shard.shared_ids[f"{line.source} {line.event_id}"] = None
+
+
 def _nothing(shard: Shard, line: Record | Decision) -> None:
     """A line that changes no state."""
 
@@ -393,7 +399,7 @@ _EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     PostingReversed: _reversed,
     SpecialRecorded: _special_recorded,
     AccountDaysKept: _days_kept,
-    IntegrityAlerted: _nothing,
+    IntegrityAlerted: _alerted,
     TotalsCounted: _nothing,
     RecordRefused: _nothing,
     PolicyActivated: _policy_activated,

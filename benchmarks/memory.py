@@ -20,7 +20,7 @@ from benchmarks.stage import Stage
 from guanxi.keeper import evolve
 from processors.stored import decode_lines
 
-AIM = "· 1 KB the median customer"
+AIM = "– · 1 KB"
 _SAMPLE = 2_000
 _SMALL_INTS = range(-5, 257)
 

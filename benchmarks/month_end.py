@@ -20,7 +20,7 @@ from infra.sqlite_log import SqliteEventLog
 from infra.vault import KEY_BYTES, Vault
 from processors.intake import Intake, Origin
 
-AIM = "10 s · 2 s"
+AIM = "10 · 2 s"
 _ORIGIN = Origin(("bench", 0))
 
 

@@ -16,7 +16,7 @@ from guanxi.keeper import evolve, rebuild
 from infra.sqlite_views import SqliteViews
 from processors.stored import decode_lines
 
-AIM = "150 k/s · 1,000 k/s"
+AIM = "150 · 1,000 k/s"
 
 
 def views(folder: str) -> Figures:

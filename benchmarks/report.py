@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from benchmarks.measure import Figures
 
 RESULTS = Path(__file__).resolve().parent / "results"
-_HEAD = f"{'benchmark':<26}{'measured':>24}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}   {'beside':<44}floor · goal"
+_HEAD = f"{'benchmark':<22}{'measured':>23}{'floor · goal':>21}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}   beside"
 
 
 class Row(NamedTuple):
-    """A line of the table. measured: the figure that counts; beside: the rival or what else there is to say."""
+    """A line of the table. measured: the figure that counts; aim: floor and goal; beside: what else to say."""
 
     name: str
     measured: str
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 def header() -> None:
     """Print the head of the table."""
     print(_HEAD)
-    print("-" * len(_HEAD))
+    print("-" * (len(_HEAD) + 50))
 
 
 def show(row: Row) -> None:
@@ -38,7 +38,7 @@ def show(row: Row) -> None:
     columns = ""
     for name, unit, form in (("cpu_s", 1, ",.2f"), ("wall_s", 1, ",.2f"), ("peak_bytes", 1_000_000, ",.0f")):
         columns += f"{format(row.figures[name] / unit, form) if name in row.figures else '':>9}"
-    print(f"{row.name:<26}{row.measured:>24}{columns}   {row.beside:<44}{row.aim}".rstrip(), flush=True)
+    print(f"{row.name:<22}{row.measured:>23}{row.aim:>21}{columns}   {row.beside}".rstrip(), flush=True)
 
 
 def keep(name: str, asked: dict[str, Any], rows: Sequence[Row], runs: dict[str, list[Figures]]) -> None:

@@ -9,7 +9,7 @@ from benchmarks.measure import Figures, file_bytes
 from benchmarks.report import Row
 from benchmarks.stage import Stage
 
-AIM = "100 B · 70 B"
+AIM = "100 · 70 B"
 FILES = {"journal": "", "ids": "-ids", "snapshot": "-snapshot", "views": "-views", "vault": "-vault"}
 
 

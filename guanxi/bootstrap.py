@@ -197,11 +197,13 @@ class Bank:
             with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f"{self.path.name}-check-") as folder:
                 rebuilt = SqliteViews(Path(folder) / "views", write=True)
                 try:
-                    rebuild(self._log, rebuilt, progress)
+                    rebuild(self._log, rebuilt, progress, until=self.views.freshness.block)
                     yield from self.views.differences(rebuilt)
                 finally:
                     rebuilt.close()
             return
+        if self._keeper is not None:
+            self._keeper.checkpoint()
         self.views.close()
         beside = SqliteViews.beside(self._beside("views"))
         try:
@@ -212,6 +214,8 @@ class Bank:
             raise
         finally:
             self.views = SqliteViews(self._beside("views"), write=self._keeper is not None)
+            if self._keeper is not None:
+                self._keeper.views = self.views
 
     # ------------------------------------------------------------------------------------------ opening
 
@@ -349,5 +353,7 @@ def _is_damage(error: BaseException | None) -> bool:
 
 
 def _delete(path: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(path + suffix).unlink(missing_ok=True)
+    """Delete a derived file; views may be a link to the file they were rebuilt into."""
+    for file in {os.path.realpath(path), path}:
+        for suffix in ("", "-wal", "-shm"):
+            Path(file + suffix).unlink(missing_ok=True)

@@ -29,6 +29,8 @@ from projections.feed import Feed
 LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
 _LINES_PER_CUSTOMER = 10
+_SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
+"""Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""
 _LINES_AT_MOST = 5_000_000
 _BLOCKS_COMPARED = 64
 
@@ -67,7 +69,7 @@ class Keeper:
     ) -> None:
         self.log, self.ids, self.snapshots, self.views = log, ids, snapshots, views
         self._told: list[Told] = []
-        self._lines = 0
+        self._lines = self._swept_at = 0
         self.shard = self._restored()
         self.intake = Intake(log, self.shard, ids, vault, self._told_of, now)
 
@@ -152,6 +154,10 @@ class Keeper:
 
     def checkpoint(self) -> None:
         """Write projections, ids and snapshot as of the end of the log. Only between batches."""
+        new = self.intake.counts.taken - self._swept_at
+        if new and (len(self.ids) <= _SWEEP_FREELY or new * _SWEEP_SHARE >= len(self.ids)):
+            self._swept_at += new
+            self.intake.sweep()
         block = self.log.head().block
         customers, touched = self.shard.customers, self.intake.touched
         if self._told:
@@ -212,10 +218,13 @@ def identities(block: int, lines: list[Line]) -> list[tuple[int, Words, Words]]:
     ]
 
 
-def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard) -> Shard:
-    """Every projection from the log alone, into empty views; nothing is decided again."""
+def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard, until: int | None = None) -> Shard:
+    """Every projection from the log alone, into empty views; nothing is decided again.
+
+    until: the last block to be told, None for all.
+    """
     shard = Shard(Policies())
-    head = log.head().block
+    head = log.head().block if until is None else until
     feed: list[Told] = []
     touched: set[str] = set()
     lines_fed = 0

@@ -34,6 +34,7 @@ from events.refusals import Refusal
 from events.transactions import CREDITS, DEBITS, Reversal
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
+from processors.sweep import sweep
 from processors.stored import content, opened, seal
 from processors.tail import Told
 
@@ -320,6 +321,13 @@ class Intake:
         """Take a policy version into the log. The caller has checked that it may."""
         self.shard.evolve(policy)
         self._decide(policy, "")
+        self.commit()
+
+    def sweep(self) -> None:
+        """Tell of ids that stand in two places; reads over all ids, so only now and then."""
+        for alert in list(sweep(self.ids, self.archive, self.shard.shared_ids)):
+            self.shard.evolve(alert)
+            self._decide(alert, "")
         self.commit()
 
     def finish(self, source: Input) -> None:

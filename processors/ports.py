@@ -129,6 +129,9 @@ class IdIndex(Protocol):
     def find(self, key: int) -> list[int]:
         """Positions of a key in all months, ascending."""
 
+    def __len__(self) -> int:
+        """How many identities are known."""
+
     def shared_keys(self) -> Iterator[tuple[int, list[int]]]:
         """Keys with more than one position."""
 

@@ -28,6 +28,7 @@ class Frame(msgspec.Struct):
     late: list[str]
     specials: dict[int, list[str]]
     closing_cursor: int | None
+    shared_ids: list[str]
 
 
 class _Chunk(msgspec.Struct, array_like=True):
@@ -57,6 +58,7 @@ def frame_of(shard: Shard) -> bytes:
             list(shard.late),
             {day: list(ids) for day, ids in shard.specials.items()},
             shard.closing_cursor,
+            list(shard.shared_ids),
         )
     )
 
@@ -86,5 +88,6 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.late = dict.fromkeys(found.late)
     shard.specials = {day: dict.fromkeys(ids) for day, ids in found.specials.items()}
     shard.closing_cursor = found.closing_cursor
+    shard.shared_ids = dict.fromkeys(found.shared_ids)
     shard.renew()
     return shard

@@ -7,9 +7,9 @@ from aggregates import closing
 from aggregates.dates import day_of, iso
 from aggregates.policy import Level, Policies, Policy
 from aggregates.shard import Shard
-from events.decisions import DayClosed, DayClosing, Decision
+from events.decisions import DayClosed, DayClosing, Decision, PolicyActivated
 from events.fields import MonthSum
-from tests.dsl.bank import given, state_of
+from tests.dsl.bank import Bank, given, state_of
 from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, totals_counted, vip
 from tests.dsl.records import (
     close,
@@ -442,3 +442,36 @@ def test_totals_of_a_close_that_moves_nothing_are_counted_at_once() -> None:
 @pytest.mark.xfail(strict=True, raises=ValueError, reason="the day after 9999-12-31 is asked for: the close raises")
 def test_a_first_close_on_the_last_day_there_is() -> None:
     given(opened("C1", "A1", on="2026-01-10", balance="100.00")).when(close("9999-12-31")).then()
+
+
+# Cold customers that a month end may pass by, and those it may not
+
+
+def ordinary() -> Bank:
+    """An ordinary customer far below the entry threshold, the first month open."""
+    return given(close("2026-01-10"), opened("C1", "A1", on="2026-01-11", balance="1.00"))
+
+
+def test_a_balance_too_late_for_this_month_counts_in_the_next() -> None:
+    bank = ordinary().given(deposit("C1", "A1", "999999.00", on="2026-01-31"))
+    bank.when(closed_through("2026-02-28")).then(
+        at_month_close(1, "entered", ORDINARY, vip("platinum"), [month("2026-02", "1000000.00")])
+    )
+
+
+def test_money_that_will_have_come_and_gone_in_a_later_month_counts_there() -> None:
+    bank = ordinary().given(
+        deposit("C1", "A1", "999999.00", on="2026-02-01"), withdrawal("C1", "A1", "999999.00", on="2026-02-15")
+    )
+    bank.when(closed_through("2026-02-28")).then(
+        at_month_close(1, "entered", ORDINARY, vip("platinum"), [month("2026-02", "1.00", extra_minor=14 * 999_999_00)])
+    )
+
+
+def test_a_lower_entry_of_a_new_policy_finds_customers_at_rest() -> None:
+    lower = Policy(version="lower", valid_from=day_of("2026-03-01"), ladder=(Level("gold", 50),))
+    bank = ordinary().given(closed_through("2026-02-10"))
+    bank.evolve(PolicyActivated(version="lower", policy=msgspec.to_builtins(lower)))
+    bank.when(closed_through("2026-03-31")).then(
+        at_month_close(1, "entered", ORDINARY, vip("gold"), [month("2026-03", "1.00")], policy="lower")
+    )

@@ -499,3 +499,24 @@ def test_what_no_late_record_can_reach_is_forgotten_and_the_rest_is_not() -> Non
     bank.given(withdrawal("C1", "A1", "299000.00", on="2027-04-01", id="w"))
     bank.when(close("2027-05-18")).then()
     assert bank.tier().below_entry == 1  # in December 2026 the month average above entry made the special a vip
+
+
+def test_a_special_that_ended_in_the_first_restated_month_is_judged_by_the_month_before() -> None:
+    bank = running("300000.00").given(
+        granted("C1", "diamond", on="2025-03-10", at="2026-01-16"), closed_through("2026-03-10")
+    )
+    assert bank.tier().level == "gold"
+    bank.given(withdrawal("C1", "A1", "299999.00", on="2026-03-11"), closed_through("2026-04-10"))
+    bank.given(withdrawal("C1", "A1", "0.01", on="2026-03-20"))
+    bank.when(close("2026-04-11")).then()
+    assert (bank.tier().state, bank.tier().below_entry) == ("vip", 1)
+
+
+def test_a_special_ends_before_a_later_grant_is_judged_again() -> None:
+    bank = running("300000.00").given(
+        granted("C1", "diamond", on="2025-03-10", at="2026-01-16"), closed_through("2026-03-20")
+    )
+    bank.given(granted("C1", "private", on="2026-03-21"))  # on a vip: recorded
+    bank.given(closed_through("2026-04-10"), deposit("C1", "A1", "0.01", on="2026-03-05"))
+    bank.when(close("2026-04-11")).then()
+    assert (bank.tier().state, bank.tier().level) == ("vip", "gold")

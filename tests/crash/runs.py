@@ -4,12 +4,15 @@ A process that is to die at a certain write is a fork of the test's own, a hundr
 """
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +27,7 @@ from guanxi.keeper import evolve
 from guanxi.settings import Settings, log_url
 from guanxi.simulator import records
 from infra.ids import IdIndex
-from infra.sqlite_log import SqliteEventLog, _Recorder
+from infra.sqlite_log import LogUnusable, SqliteEventLog, _Recorder
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
@@ -140,6 +143,33 @@ def die_at(number: int, job: Callable[[], object]) -> int:
         job()
 
     return forked(run)
+
+
+@contextmanager
+def fast_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: a killed process leaves the same there, and syncing costs nothing."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield otherwise
+        return
+    folder = Path(tempfile.mkdtemp(prefix="guanxi-crash-", dir=memory))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def is_finished(log: Path) -> bool:
+    """Whether a file was taken to its end: the log forgot how far it was (taken again, it is judged anew)."""
+    if not log.exists():
+        return False
+    try:
+        found = SqliteEventLog(str(log))
+    except LogUnusable:  # killed while it was made
+        return False
+    head = found.head()
+    found.close()
+    return head.block > 1 and not head.inputs
 
 
 # ---------------------------------------------------------------------------------------------- answers

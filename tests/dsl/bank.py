@@ -15,8 +15,8 @@ from aggregates.dates import day_of, iso, month_from
 from aggregates.packing import pack, unpack
 from aggregates.policy import Policies, Policy
 from aggregates.records import take
-from aggregates.verdict import HistoryNeeded, Outcome
 from aggregates.shard import Shard
+from aggregates.verdict import HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
 from events.decisions import AccountDaysKept, Decision, Tier

@@ -13,7 +13,7 @@ LARGEST = 2**53 - 1
 LONGEST = 1 << 20
 
 
-class No(Exception):  # noqa: N818 - an answer
+class No(Exception):
     """Not a record."""
 
 
