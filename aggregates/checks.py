@@ -46,9 +46,9 @@ def refused_age(shard: Shard, day: Day, field: str = "value_date") -> Refusal | 
     if day > shard.last_closed_end:
         return None
     month = counted_month(shard, day)
-    if month > shard.last_closed - shard.policy.restatement_months:
+    if month >= shard.oldest:
         return None
-    oldest = iso_month(shard.last_closed - shard.policy.restatement_months + 1)
+    oldest = iso_month(shard.oldest)
     return Refusal(
         "value_date_too_old", f"counts in {iso_month(month)}; the oldest month still restated is {oldest}", field
     )

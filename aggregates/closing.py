@@ -92,7 +92,9 @@ def _rerun(shard: Shard, customer: Customer, day: Day) -> Iterator[Decision]:
     story = story_of(customer)
     start, last = story.late_from, shard.last_closed
     months = range(start, last + 1)
-    sums = {month: aum_sum(customer, month) for month in range(max(start - 1, shard.first_month), last + 1)}
+    sums = {
+        month: aum_sum(customer, month) for month in range(max(start - 1, shard.first_month, shard.kept_from), last + 1)
+    }
     actions = [action for action in story.actions if action.open_day >= first_day(start)]
     tier = tier_before(story, start)
     timeline = replay(tier, months, sums, actions, day, shard.policies)
@@ -126,7 +128,7 @@ def _rerun(shard: Shard, customer: Customer, day: Day) -> Iterator[Decision]:
 
 
 def _named(customer: Customer, months: range, shard: Shard) -> tuple[MonthSum, ...]:
-    known = months_known(customer, months, shard.first_month)
+    known = months_known(customer, months, max(shard.first_month, shard.kept_from))
     return tuple(MonthSum(month=iso_month(m), sum=total, days=days_in(m)) for m, total in known.items())
 
 

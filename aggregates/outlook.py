@@ -101,5 +101,5 @@ def outlook(tier: Tier, so_far: MonthSoFar, policy: Policy) -> Outlook:
     if following == len(ladder):
         return Outlook(so_far, hold, None)
     level = ladder[following]
-    from_outside = following == 0 and tier.state != "vip"
-    return Outlook(so_far, hold, TopUp(level.code, top_up_minor(so_far, level.threshold_minor, above=from_outside)))
+    reach = top_up_minor(so_far, level.threshold_minor, above=following == 0)  # a VIP's next level is never the lowest
+    return Outlook(so_far, hold, TopUp(level.code, reach))

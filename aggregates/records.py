@@ -49,6 +49,9 @@ from events.transactions import (
     ValuationUpdated,
 )
 
+LONGEST_SKIP_DAYS = 3_660
+"""A close so far behind the latest one of its source is taken for a mistake: it would close every day between."""
+
 
 def take(shard: Shard, record: Record, original: Record | None = None, history: Customer | None = None) -> Outcome:
     """Judge one record that is new to the log: the refusal, or what was decided from it; the shard has evolved.
@@ -113,7 +116,6 @@ def _moving(shard: Shard, customer: Customer, r: Record, day: Day, evolve: Calla
     if day > shard.last_closed_end:
         evolve()
         return []
-    shard.roll(customer)
     months = range(counted_month(shard, day), shard.last_closed + 1)
     before = [aum_sum(customer, month) for month in months]
     evolve()
@@ -278,6 +280,8 @@ def _day_closed(shard: Shard, r: BusinessDayClosed, _o: Record | None, _h: Custo
     """Take a close: alerts for skipped days, what was counted for its totals. The closing itself comes after."""
     day = DAYS[r.date]
     highest = shard.calendar.highest.get(r.source, 0)
+    if highest and day > highest + LONGEST_SKIP_DAYS:
+        return Refusal("bad_value", f"more than {LONGEST_SKIP_DAYS} days after the source's latest close", "date")
     shard.evolve(r)
     decisions: list[Decision] = []
     if r.source in shard.required and highest:

@@ -79,6 +79,7 @@ class Shard:
         self.specials: dict[Day, dict[str, None]] = {}
         self.closing_cursor: int | None = None
         self.shared_ids: dict[str, None] = {}
+        self.kept_from: Month = 0
         self.renew()
 
     def renew(self) -> None:
@@ -95,8 +96,10 @@ class Shard:
             self.policy = self.policies.at(
                 month_of(self.open_day) if self.closed_through else self.first_month or EARLIEST
             )
-            oldest = self.last_closed - self.policy.restatement_months + 1
-            self.window: Day = first_day(max(oldest, self.first_month)) if self.last_closed else 0
+            self.oldest: Month = max(
+                self.last_closed - self.policy.restatement_months + 1, self.first_month, self.kept_from
+            )
+            self.window: Day = first_day(self.oldest) if self.last_closed else 0
 
     @property
     def open_day(self) -> Day:
@@ -360,7 +363,11 @@ def _days_kept(shard: Shard, line: AccountDaysKept) -> None:
 
 
 def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
+    kept = shard.retained if len(shard.policies) else 0
     shard.policies.add(msgspec.convert(line.policy, Policy))
+    if shard.last_closed and shard.policies.retained_months > kept:
+        # What a shorter window dropped does not come back with a longer one.
+        shard.kept_from = max(shard.kept_from, shard.last_closed - kept + 1)
     everyone = shard.customers.all
     for customer_id, found in everyone.items():
         if isinstance(found, bytes):

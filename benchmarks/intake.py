@@ -43,7 +43,7 @@ def run(stage: Stage) -> Iterator[Row]:
     for name, each in figures.items():
         cost = f"{each['cpu_s'] / each['records'] * 1e6:.2f} µs CPU"
         if name == "intake":
-            beside, aim = f"{cost}; {each['decisions']:,} decisions", AIM
+            beside, aim = f"{cost}; {each['decisions']:,.0f} decisions", AIM
         else:
             beside, aim = f"{cost}; intake is {_ratio(each, mine, 'wall_s')}, by CPU {_ratio(each, mine, 'cpu_s')}", ""
         yield Row(name, rate(each["records"], each["wall_s"]), each, beside, aim)

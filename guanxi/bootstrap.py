@@ -230,7 +230,9 @@ class Bank:
         self.views = self._closing(SqliteViews(views))
 
     def _fit(self, views: str) -> bool:
-        """Whether views are of this log and stand at its end."""
+        """Whether views are whole, of this log and stand at its end."""
+        if _is_cut(views):
+            return False
         try:
             with SqliteViews(views) as found:
                 basis, stale = found.basis(), found.stale
@@ -291,11 +293,16 @@ class Bank:
 
     def _open_keeper(self) -> Keeper:
         self.views = self._open_views()
+        for suffix in ("ids", "snapshot"):
+            if _is_cut(self._beside(suffix)):
+                _delete(self._beside(suffix))
         self._ids = IdIndex(self._beside("ids"))
         return Keeper(self._log, self._ids, self._vault, SqliteSnapshots(self._beside("snapshot")), self.views, now)
 
     def _open_views(self) -> SqliteViews:
         path = self._beside("views")
+        if _is_cut(path):
+            _delete(path)
         try:
             views = SqliteViews(path, write=True)
             if not views.stale and views.basis().shard_id in ("", self._log.shard.hex()):
@@ -346,10 +353,23 @@ def _is_damage(error: BaseException | None) -> bool:
         if isinstance(error, msgspec.MsgspecError):
             return True
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # the last: tables are missing
             return True
         error = error.__cause__
     return False
+
+
+def _is_cut(path: str) -> bool:
+    """Whether a SQLite file is shorter than it says; SQLite itself may read what is missing as zeros."""
+    file, ahead = Path(os.path.realpath(path)), Path(os.path.realpath(path) + "-wal")
+    if not file.exists() or (ahead.exists() and ahead.stat().st_size):
+        return False
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    if len(header) < 100 or header[24:28] != header[92:96]:  # the count of pages is then not to be relied on
+        return bool(header) and len(header) < 100
+    page_bytes = int.from_bytes(header[16:18], "big")
+    return file.stat().st_size < (65_536 if page_bytes == 1 else page_bytes) * int.from_bytes(header[28:32], "big")
 
 
 def _delete(path: str) -> None:

@@ -22,7 +22,11 @@ class Batch:
     def mark(self, lines: int) -> Mark:
         """The mark behind the first so many lines of the batch."""
         end = 0
-        for _ in range(lines):
+        if lines == self.data.count(b"\n"):
+            end, lines_left = len(self.data), 0
+        else:
+            lines_left = lines
+        for _ in range(lines_left):
             end = self.data.index(b"\n", end) + 1
         digest = self._digest.copy()
         digest.update(self.data[:end])

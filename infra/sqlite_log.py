@@ -149,7 +149,11 @@ class SqliteEventLog:
             return Head(0, 0, {}, {})
         number = last[0].originator_version
         with self._datastore.transaction(commit=False) as cursor:
-            cursor.execute(f"SELECT COUNT(*) AS n FROM {_TABLE} WHERE originator_id=?", (self._shard.hex(),))
+            # Up to that block: a writer may have gone on since.
+            cursor.execute(
+                f"SELECT COUNT(*) AS n FROM {_TABLE} WHERE originator_id=? AND originator_version<=?",
+                (self._shard.hex(), number),
+            )
             if cursor.fetchone()["n"] != number:
                 raise LogDamaged(
                     f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"

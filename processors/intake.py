@@ -34,8 +34,8 @@ from events.refusals import Refusal
 from events.transactions import CREDITS, DEBITS, Reversal
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
+from processors.stored import same, seal
 from processors.sweep import sweep
-from processors.stored import content, opened, seal
 from processors.tail import Told
 
 CUT_AFTER_LINES = 5_000
@@ -43,7 +43,8 @@ CUT_AFTER_LINES = 5_000
 
 _KEPT_OF_TOO_LARGE = 65_536
 _SIMPLE = frozenset((*CREDITS, *DEBITS))
-_NOT_PLAIN = tuple(map(attrgetter, ("booked_on", "memo", "counterparty", "ext", "sealed")))
+_NONE: frozenset[type[Record]] = frozenset()
+_MAY_SEAL = tuple(map(attrgetter, ("memo", "counterparty", "ext", "sealed")))
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 _encode_decision = msgspec.json.Encoder().encode
 
@@ -106,7 +107,7 @@ class Intake:
         self._first, self._mark = first, mark
         shard, touch, placed, odd = self.shard, self.touched.add, batch.placed, batch.odd
         appended, customers = self._lines, self._customers
-        plain = _plain(records)
+        batch.checked, plain = _plain(records)
         for at, record in enumerate(records):
             kind = record.__class__
             if kind in plain and at not in odd:
@@ -151,13 +152,14 @@ class Intake:
         if isinstance(record, Refusal):
             self._refuse(origin, first + at, line, record)
             return
-        try:
-            codec.check(record)
-        except ValueError:
-            found = codec.examine(line)
-            if isinstance(found, Refusal):
-                self._refuse(origin, first + at, line, found)
-                return
+        if type(record) not in self._batch.checked:
+            try:
+                codec.check(record)
+            except ValueError:
+                found = codec.examine(line)
+                if isinstance(found, Refusal):
+                    self._refuse(origin, first + at, line, found)
+                    return
         if record.sealed is not UNSET:
             self._refuse(origin, first + at, line, Refusal("unknown_field", "this type has no such field", "sealed"))
             return
@@ -256,7 +258,7 @@ class Intake:
     def _known(
         self, origin: Origin, position: int, line: bytes, record: CustomerRecord, earlier: CustomerRecord
     ) -> None:
-        if type(earlier) is type(record) and content(earlier, opened(earlier, self.vault)) == content(record):
+        if same(earlier, record, self.vault):
             self._duplicates += 1
             self.counts.duplicate += 1
             return
@@ -272,10 +274,11 @@ class Intake:
         named = reversal.reverses
         source = reversal.source if named.source is UNSET else named.source
         batch = self._batch
-        for at in range(len(batch.placed) - 1, batch.added - 1, -1):
+        for at in reversed(np.flatnonzero(batch.keys == np.uint64(key_of(source, named.event_id))).tolist()):
             record = batch.records[at]
             if (
-                batch.placed[at] >= 0
+                at >= batch.added
+                and batch.placed[at] >= 0
                 and isinstance(record, CustomerRecord)
                 and (record.customer_id, record.source, record.event_id)
                 == (
@@ -380,28 +383,29 @@ class Intake:
         batch.counted = sum(placed >= 0 for placed in batch.placed)
 
 
-def _plain(records: Sequence[Any]) -> frozenset[type[Record]]:
-    """Types of which every record of a batch is well formed and has nothing to seal, judged all at once."""
+def _plain(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[type[Record]]]:
+    """Types of which every record of a batch is well formed, and of these those with nothing to seal; judged all at once."""
     simple = [record for record in records if record.__class__ in _SIMPLE]
     if not simple:
-        return frozenset()
+        return _NONE, _NONE
     stamps = [record.occurred_at for record in simple]
+    booked = {record.booked_on for record in simple}
     try:
-        if any(list(map(field, simple)).count(UNSET) != len(simple) for field in _NOT_PLAIN):
-            return frozenset()
         for known, values in (
             (SOURCES, {record.source for record in simple}),
             (CURRENCIES, {record.currency for record in simple}),
-            (DAYS, {record.value_date for record in simple}),
+            (DAYS, {record.value_date for record in simple} | booked),
             (DAYS, {stamp[:10] for stamp in stamps}),
             (TIMES, {stamp[10:] for stamp in stamps}),
         ):
             for value in values:
-                if value not in known:
+                if value not in known and value is not UNSET:
                     known[value]  # raises ValueError if it is malformed
     except ValueError:
-        return frozenset()
-    return _SIMPLE
+        return _NONE, _NONE
+    if any(list(map(field, simple)).count(UNSET) != len(simple) for field in _MAY_SEAL):
+        return _SIMPLE, _NONE
+    return _SIMPLE, _SIMPLE
 
 
 class _Batch:
@@ -414,6 +418,7 @@ class _Batch:
         self.known: dict[int, list[int]] = {}
         self.repeated: set[int] = set()
         self.taken: dict[int, list[Record]] = {}
+        self.checked: frozenset[type[Record]] = _NONE
         self.added = self.counted = 0
 
     def seen(self) -> int:

@@ -34,6 +34,11 @@ def _check(shard: Shard, policy: Policy) -> None:
             f"give valid_from = {iso(first_day(shard.last_closed + 1))} or later"
         )
     dropped = {code for version in shard.policies for code in version.codes} - set(policy.codes)
+    for asked in shard.asked:
+        if asked.level in dropped:
+            raise PolicyRefused(
+                f"level {asked.level!r} is missing, a grant to customer {asked.customer_id!r} waits for it; keep the level"
+            )
     if dropped:
         held = next((c for c in shard.customers if c.tier.level in dropped), None)
         if held is not None:

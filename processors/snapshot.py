@@ -29,6 +29,7 @@ class Frame(msgspec.Struct):
     specials: dict[int, list[str]]
     closing_cursor: int | None
     shared_ids: list[str]
+    kept_from: int
 
 
 class _Chunk(msgspec.Struct, array_like=True):
@@ -59,6 +60,7 @@ def frame_of(shard: Shard) -> bytes:
             {day: list(ids) for day, ids in shard.specials.items()},
             shard.closing_cursor,
             list(shard.shared_ids),
+            shard.kept_from,
         )
     )
 
@@ -89,5 +91,6 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.specials = {day: dict.fromkeys(ids) for day, ids in found.specials.items()}
     shard.closing_cursor = found.closing_cursor
     shard.shared_ids = dict.fromkeys(found.shared_ids)
+    shard.kept_from = found.kept_from
     shard.renew()
     return shard

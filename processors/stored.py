@@ -4,7 +4,8 @@ Personal fields (``x-personal`` in the record definitions, DOMAIN §7) are taken
 put, as one ciphertext under the customer's key, into `sealed`. A required one leaves "*" behind.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from functools import reduce
 from operator import or_
 from typing import Any, cast
@@ -56,8 +57,8 @@ PERSONAL = {record_type: _personal(record_type) for record_type in RECORDS.value
 """Record type -> its personal fields: what is sealed follows from the definitions alone."""
 
 
-def split(record: Record) -> tuple[Record, dict[str, Any]]:
-    """A record without its personal fields, and those fields; the record itself if it has none."""
+def _parted(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The personal fields of a record, and what its fields become without them; both empty if it has none."""
     hidden: dict[str, Any] = {}
     changes: dict[str, Any] = {}
     for field, inner, required in PERSONAL[type(record)]:
@@ -72,7 +73,13 @@ def split(record: Record) -> tuple[Record, dict[str, Any]]:
         if part:
             hidden[field] = part
             changes[field] = msgspec.structs.replace(value, **dict.fromkeys(part, UNSET))
-    return (msgspec.structs.replace(record, **changes), hidden) if hidden else (record, hidden)
+    return hidden, changes
+
+
+def split(record: Record) -> tuple[Record, dict[str, Any]]:
+    """A record without its personal fields, and those fields; the record itself if it has none."""
+    hidden, changes = _parted(record)
+    return (msgspec.structs.replace(record, **changes) if changes else record), hidden
 
 
 def _context(record: Record) -> bytes:
@@ -81,12 +88,21 @@ def _context(record: Record) -> bytes:
 
 def seal(record: Record, vault: Seal) -> Record:
     """The record as it may be stored."""
-    public, hidden = split(record)
+    hidden, changes = _parted(record)
     if not hidden:
         return record
     owner = record.customer_id if isinstance(record, CustomerRecord) else ""
     sealed = vault.seal(owner, msgspec.json.encode(hidden), _context(record))
-    return msgspec.structs.replace(public, sealed=b64encode(sealed).decode())
+    return msgspec.structs.replace(record, **changes, sealed=b2a_base64(sealed, newline=False).decode())
+
+
+def same(stored: Record, record: Record, vault: Seal) -> bool:
+    """Whether a record as stored has the content of one that came in; 1, 1.0 and true are not the same."""
+    if type(stored) is not type(record):
+        return False
+    contents = (content(stored, opened(stored, vault)), content(record))
+    first, second = (msgspec.json.encode(each, order="deterministic") for each in contents)
+    return first == second
 
 
 def opened(record: Record, vault: Seal) -> dict[str, Any]:

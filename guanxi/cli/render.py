@@ -1,7 +1,6 @@
 """Rows as a table, JSON lines or CSV, streamed; money and terms as people read them."""
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -162,11 +161,7 @@ def put_json_lines(rows: Iterable[Row]) -> None:
 
 def to_json(value: Any) -> bytes:
     """Compact JSON, UTF-8; integers of any size."""
-    try:
-        return msgspec.json.encode(value)
-    except OverflowError:
-        plain = msgspec.to_builtins(value, builtin_types=(int,))
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(value)
 
 
 def put_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:

@@ -94,6 +94,11 @@ def test_a_customers_page_as_one_object(rows: Rows) -> None:
     assert page["closed_through"] == "2026-05-10"
 
 
+def test_accounts_of_a_page_are_in_order_of_their_ids(rows: Rows) -> None:
+    (page,) = rows("customer", "客户三")
+    assert [account["account_id"] for account in page["accounts"]] == ["A3", "A4"]
+
+
 def test_a_customers_page_on_the_screen(ask: Ask) -> None:
     shown = ask("customer", "客户三", "--format", "table").stdout
     for text in (

@@ -120,6 +120,7 @@ def test_while_one_writes_another_may_not_but_all_may_read(start: Start, tmp_pat
     code, out, told = ended(start("ingest", str(file), "--log", url))
     assert (code, out, told.count("\n")) == (2, "", 1)
     assert f"process {writer.pid} is writing this log" in told
+    assert ended(start("rebuild", "--log", url))[0] == 2
     code, out, told = ended(start("aum", "--log", url))
     assert (code, out, told) == (0, '{"customer_id":"C1","spot":5}\n', "")
     writer.send_signal(signal.SIGINT)

@@ -95,7 +95,7 @@ def test_a_log_that_cannot_be_is_a_wrong_call(log: str) -> None:
     assert result.stderr.startswith(f"guanxi: {log}: ")
 
 
-class LogDamaged(Exception):  # noqa: N818 - stands in for the log's own
+class LogDamaged(Exception):
     pass
 
 

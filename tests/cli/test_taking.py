@@ -211,6 +211,18 @@ def test_the_demo_goes_through_everything_and_what_it_suggests_works(tmp_path: P
     assert (again_there.exit_code, again_there.stderr.count("\n")) == (2, 1)
 
 
+def test_the_demo_keeps_its_log_in_a_temporary_folder_and_no_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    result = run("demo", "--customers", "5")
+    assert result.exit_code == 0, result.output
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "demo.db").exists()
+    assert not (folder / "records.jsonl").exists()
+    assert str(folder / "demo.db") in result.stdout
+
+
 def test_the_demo_takes_the_public_data(tmp_path: Path) -> None:
     result = run("demo", "--data", str(berka_folder(tmp_path / "data")), "--keep", str(tmp_path / "kept"))
     assert result.exit_code == 0, result.output

@@ -17,11 +17,13 @@ from tests.crash.test_every_write import ROUNDS
 
 ROOT = Path(__file__).parents[2]
 CUSTOMERS, DAYS = (300, 200) if ROUNDS else (60, 100)
+BATCH_BYTES = 4 << 20 if ROUNDS else 1 << 17
 STOPPED = 130
+MAIN = f"from guanxi import reading; reading.BATCH_BYTES = {BATCH_BYTES}; from guanxi.cli import main; main()"
 
 
 def ingest(log: Path, file: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "from guanxi.cli import main; main()", "ingest", str(file), "--log", f"sqlite:///{log}"]
+    command = [sys.executable, "-c", MAIN, "ingest", str(file), "--log", f"sqlite:///{log}"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -69,8 +71,9 @@ def test_run_again_until_it_ends(
     log = folder / f"{how.name}-{seed}.db"
     times = 0
     while True:
-        code, said = disturbed(log, records, rng, seconds * 0.6, how)
-        assert "Traceback" not in said
+        code, said = disturbed(log, records, rng, seconds, how)
+        # An object of a library that was not whole yet may complain as it goes: Python says so, not the program.
+        assert "Traceback" not in said.split("Exception ignored in")[0]
         if code == 0 or is_finished(log):
             break
         assert code == (KILLED if how == signal.SIGKILL else STOPPED), said

@@ -66,6 +66,9 @@ class MemoryIds:
     def __init__(self) -> None:
         self._positions: dict[tuple[int, int], list[int]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._positions.values()))
+
     def lookup(self, month: int, keys: Words) -> list[tuple[int, int]]:
         return [(at, each) for at, key in enumerate(keys) for each in self._positions.get((month, int(key)), ())]
 

@@ -58,7 +58,7 @@ def until_closed(*, last_month: str | None, average: str = "0.00") -> Command:
     def run(tier: Tier, policy: Policy) -> Sequence[Move]:
         days = days_in(month_from(last_month)) if last_month else 0
         known = Average(scaled(average, 2) * days, days) if last_month else None
-        return (Move("special_ended", end_special(tier, known, policy)),)
+        return (Move("special_ended", end_special(known, policy)),)
 
     return run
 

@@ -1,0 +1,62 @@
+"""Makes the golden files of a release that changed what is stored: ``python -m tests.golden.make N`` once, N a new number.
+
+Never overwrites: the files of every earlier release stay as they are and must be read for ever. The log has a small history
+with every type of record and of decision; `log-N.vault` and its key are for a test only and open nothing else.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from aggregates import closing
+from guanxi.bootstrap import open_bank
+from tests.crash.runs import settings
+from tests.golden.history import history
+
+FOLDER = Path(__file__).parent
+KEY = b64encode(b"the key of the golden log, public").decode()[:43] + "="
+
+
+def answers(log: Path) -> dict[str, list[dict[str, Any]]]:
+    """What the contract lets anyone ask (CONTRACT §2, §4, §5), by question."""
+    with open_bank(settings(log), write=False) as bank:
+        views = bank.views
+        found = {
+            "tiers": list(views.tiers()),
+            "tier-changes": list(views.tier_changes()),
+            "aum": list(views.aum()),
+            "aum by account": list(views.aum("account")),
+            "aum of 2026-01": list(views.aum(month="2026-01")),
+            "aum of 2026-03": list(views.aum(month="2026-03")),
+            "rejected": list(views.rejected()),
+            "alerts": list(views.alerts()),
+            "counts": [views.counts()],
+        }
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+def make(number: int) -> None:
+    """Write the files of this number. Raises FileExistsError when there are any."""
+    target, kept = FOLDER / f"log-{number}", FOLDER / f"log-{number}.answers.json"
+    if target.exists() or kept.exists():
+        raise FileExistsError(f"{target} is the golden log of a release: give another number")
+    os.environ["GUANXI_KEY"] = KEY
+    closing.CUSTOMERS_A_STEP = 3  # so that the close of a month is cut
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "golden.db"
+        for at, part in enumerate(history()):
+            with open_bank(settings(log), write=True) as bank:
+                bank.ingest_lines(f"part-{at}.jsonl", part)
+        shutil.copy(log, target)
+        shutil.copy(f"{log}-vault", FOLDER / f"log-{number}.vault")
+        rows = {name: [json.dumps(row, ensure_ascii=False) for row in rows] for name, rows in answers(log).items()}
+    kept.write_text(json.dumps(rows, ensure_ascii=False, indent=0) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    make(int(sys.argv[1]))
