@@ -34,6 +34,8 @@ from processors.ports import LogBusy, Mark
 from projections.differences import Difference
 from projections.feed import Freshness
 
+# Damaged; no database; tables missing.
+_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _UNREADABLE = (sqlite3.DatabaseError, msgspec.MsgspecError)
 
 Opened = TypeVar("Opened", SqliteEventLog, SqliteViews)
@@ -353,7 +355,7 @@ def _is_damage(error: BaseException | None) -> bool:
         if isinstance(error, msgspec.MsgspecError):
             return True
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # the last: tables are missing
+        if code in _DAMAGE_CODES:
             return True
         error = error.__cause__
     return False

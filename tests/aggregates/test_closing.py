@@ -10,19 +10,14 @@ from aggregates.shard import Shard
 from events.decisions import DayClosed, DayClosing, Decision, PolicyActivated
 from events.fields import MonthSum
 from tests.dsl.bank import Bank, given, state_of
-from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, totals_counted, vip
+from tests.dsl.expect import LAPSED, ORDINARY, alert, at_month_close, vip
 from tests.dsl.records import (
     close,
-    closed,
     closed_through,
     deposit,
     month,
     opened,
-    purchase,
-    redeemed,
-    reversal,
     stated,
-    valued,
     withdrawal,
 )
 
@@ -113,6 +108,15 @@ def test_the_source_of_the_first_close_is_required_where_the_policy_names_none()
     assert bank.shard.closed_through == day_of("2026-01-10")
     bank.when(close("2026-01-11", source="ledger")).then()
     assert bank.shard.closed_through == day_of("2026-01-11")
+
+
+@pytest.mark.parametrize("day", ["1900-01-01", "1900-01-31", "2999-12-30", "2999-12-31"])
+def test_a_first_close_on_the_first_and_on_the_last_days_that_a_record_may_name(day: str) -> None:
+    bank = given(opened("C1", "A1", on=day, balance="31000000.00")).when(close(day))
+    ends_a_month = day in ("1900-01-31", "2999-12-31")
+    text = day[:7]
+    bank.then(*[at_month_close(1, "entered", ORDINARY, vip("platinum"), [month(text, "1000000.00")])] * ends_a_month)
+    bank.when(stated("C1", "A1", "31000000.00", on=day)).then()
 
 
 # The worked average (DOMAIN §3) and the worked table (DOMAIN §4)
@@ -299,149 +303,37 @@ def test_of_two_versions_valid_from_the_same_day_the_later_one_counts() -> None:
     )
 
 
-# Statements, closings, totals
+# A close far ahead of its source's latest one: a mistake rather than ten years of days to close
 
 
-def test_a_stated_balance_that_is_ours_says_nothing() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05", balance="10.00"), stated("C1", "A1", "10.00", on="2026-01-06"))
-    bank.when(close("2026-01-06")).then()
-    bank.when(stated("C1", "A1", "10.00", on="2026-01-05")).then()
+@pytest.mark.parametrize(("days", "is_taken"), [(3_660, True), (3_661, False)])
+@pytest.mark.parametrize("source", ["core", "cards"])
+def test_a_close_may_lie_3_660_days_after_the_latest_of_its_source(days: int, is_taken: bool, source: str) -> None:
+    """`cards` is not required: what it closes first has no latest to be measured by."""
+    ahead = close(iso(day_of("2026-01-15") + days), source=source)
+    bank = given(close("2026-01-10"), close("2026-01-15", source=source))
+    bank.when(ahead)
+    if source == "cards":
+        bank.then()
+        assert bank.shard.closed_through == day_of("2026-01-10")
+    elif is_taken:
+        assert bank.shard.closed_through == day_of("2026-01-15") + days
+        assert len(bank.decisions) == days - 1 + days  # days skipped, days closed
+    else:
+        bank.then_refused("bad_value", "date")
+        assert bank.shard.closed_through == day_of("2026-01-15")
 
 
-def test_a_stated_balance_is_compared_when_its_day_closes() -> None:
-    bank = given(
-        opened("C1", "A1", on="2026-01-05", balance="10.00"),
-        stated("C1", "A1", "12.00", on="2026-01-06", id="s1"),
-        deposit("C1", "A1", "1.00", on="2026-01-06"),
-        deposit("C1", "A1", "5.00", on="2026-01-07", at="2026-01-06"),
-        close("2026-01-05"),
-    )
-    bank.when(close("2026-01-06")).then(
-        alert(
-            "balance_differs",
-            customer_id="C1",
-            account_id="A1",
-            source="core",
-            event_id="s1",
-            date="2026-01-06",
-            expected=1200,
-            actual=1100,
-        )
-    )
-    assert bank.tier().state == "ordinary"
+def test_a_first_close_of_a_source_may_lie_at_any_distance() -> None:
+    bank = given(close("2026-01-10"), policies=[TWO]).when(close("2126-01-10", source="funds")).then()
+    assert bank.shard.closed_through == day_of("2026-01-10")
 
 
-@pytest.mark.parametrize(
-    ("category", "months_later"),
-    [("deposit", 0), ("deposit", 2), ("deposit", 20), ("fund", 0), ("fund", 2), ("fund", 20)],
-)
-def test_a_balance_stated_for_a_closed_day_is_compared_at_once(category: str, months_later: int) -> None:
-    last = ["2026-01-31", "", "2026-03-31"][months_later] if months_later < 3 else "2027-09-30"
-    bank = given(
-        opened("C1", "A1", category=category, on="2026-01-01", balance="10.00"),
-        deposit("C1", "A1", "5.00", on="2026-01-10"),
-        deposit("C1", "A1", "7.00", on="2026-01-20"),
-        close("2026-01-31"),
-        closed_through(last),
-        deposit("C1", "A1", "100.00", on="2027-10-01"),
-    )
-    bank.when(stated("C1", "A1", "15.00", on="2026-01-19")).then()
-    bank.when(stated("C1", "A1", "22.00", on="2026-01-19", id="s2")).then(
-        alert(
-            "balance_differs",
-            customer_id="C1",
-            account_id="A1",
-            source="core",
-            event_id="s2",
-            date="2026-01-19",
-            expected=2200,
-            actual=1500,
-        )
-    )
-
-
-def test_a_balance_left_when_an_account_closes_is_an_alert_and_counts_on() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-01", balance="300000.00"), closed("C1", "A1", on="2026-01-10", id="x1"))
-    left = alert(
-        "balance_left_at_closing",
-        customer_id="C1",
-        account_id="A1",
-        source="core",
-        event_id="x1",
-        date="2026-01-10",
-        expected=0,
-        actual=300_000_00,
-    )
-    bank.when(close("2026-01-10")).then(left)
-    bank.when(closed_through("2026-01-31")).then(
-        at_month_close(1, "entered", ORDINARY, vip("gold"), [month("2026-01", "300000.00")])
-    )
-
-
-def test_an_account_emptied_on_its_last_day_closes_in_silence() -> None:
-    bank = given(
-        opened("C1", "A1", on="2026-01-01", balance="3.00"),
-        closed("C1", "A1", on="2026-01-10"),
-        withdrawal("C1", "A1", "3.00", on="2026-01-10"),
-    )
-    bank.when(close("2026-01-10")).then()
-
-
-def test_a_closing_of_a_closed_day_is_checked_at_once() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-01", balance="3.00"), close("2026-01-10"))
-    bank.when(closed("C1", "A1", on="2026-01-09", id="x1")).then(
-        alert(
-            "balance_left_at_closing",
-            customer_id="C1",
-            account_id="A1",
-            source="core",
-            event_id="x1",
-            date="2026-01-09",
-            expected=0,
-            actual=300,
-        )
-    )
-
-
-def test_control_totals_count_what_moved_money_on_the_booking_day() -> None:
-    bank = given(
-        opened("C1", "A1", on="2026-01-10", balance="100.00"),  # 1: +100.00
-        opened("C1", "A2", on="2026-01-10"),  # no effect
-        opened("C1", "F1", category="fund", on="2026-01-10"),
-        deposit("C1", "A1", "5.00", on="2026-01-10", id="d1"),  # 2: +5.00
-        opened("C2", "A1", on="2026-01-01"),  # no effect
-        deposit("C2", "A1", "7.00", on="2026-01-09", at="2026-01-10", booked_on="2026-01-10"),  # 3: +7.00
-        deposit("C2", "A1", "9.00", on="2026-01-10", booked_on="2026-01-11"),  # the next day's
-        deposit("C2", "A1", "9.00", on="2026-01-10", source="cards"),  # another source's
-        purchase("C1", "F1", "20.00", on="2026-01-10", funded_from="A1"),  # 4: 0
-        redeemed("C1", "F1", "12.00", on="2026-01-10", book="10.00", paid_to="A2"),  # 5: +2.00
-        valued("C1", "F1", "50.00", on="2026-01-10"),  # not counted
-        stated("C1", "A2", "12.00", on="2026-01-10"),
-        reversal("C1", "d1", at="2026-01-10"),  # 6: -5.00
-    )
-    bank.when(close("2026-01-10", totals=(6, "109.00"))).then(totals_counted("2026-01-10", 6, 109_00, (6, 109_00)))
-
-
-def test_totals_are_counted_when_every_source_has_closed_the_day() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-10", balance="100.00"), policies=[TWO])
-    bank.when(close("2026-01-10", totals=(1, "100.00"))).then()
-    bank.when(close("2026-01-10", source="funds", totals=(0, "0.00"))).then(
-        totals_counted("2026-01-10", 1, 100_00, (1, 100_00)),
-        totals_counted("2026-01-10", 0, 0, (0, 0), source="funds"),
-    )
-
-
-def test_totals_of_a_close_that_moves_nothing_are_counted_at_once() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-10", balance="100.00"), close("2026-01-10"), close("2026-01-12"))
-    bank.when(close("2026-01-11", totals=(3, "1.00"))).then(totals_counted("2026-01-11", 0, 0, (3, 1_00)))
-    bank.when(close("2026-01-10", source="cards", totals=(0, "0.00"))).then(
-        totals_counted("2026-01-10", 0, 0, (0, 0), source="cards")
-    )
-
-
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="the day after 9999-12-31 is asked for: the close raises")
-def test_a_first_close_on_the_last_day_there_is() -> None:
-    given(opened("C1", "A1", on="2026-01-10", balance="100.00")).when(close("9999-12-31")).then()
+def test_the_limit_of_a_close_is_measured_from_the_highest_date_and_not_from_the_last_close_taken() -> None:
+    bank = given(close("2026-01-10"), close("2030-01-10"), close("2027-01-10"))
+    bank.when(close(iso(day_of("2030-01-10") + 3_661))).then_refused("bad_value", "date")
+    bank.when(close(iso(day_of("2030-01-10") + 3_660)))
+    assert bank.shard.closed_through == day_of("2030-01-10") + 3_660
 
 
 # Cold customers that a month end may pass by, and those it may not

@@ -130,9 +130,6 @@ def test_a_level_nobody_holds_may_be_dropped() -> None:
     assert activation(given(brought("C1", "vip", level="gold", on="2025-12-31")).shard, LOWER) is not None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only the levels of tiers are looked at, not those of grants that wait for the first close"
-)
 def test_a_level_somebody_is_about_to_hold_may_not_be_dropped() -> None:
     bank = given(opened("C1", "A1", on="2026-01-01"), granted("C1", "diamond", on="2026-01-02"))
     replaced = Policy(version="lower", ladder=DEFAULT_LADDER[:1])

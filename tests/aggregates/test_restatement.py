@@ -1,15 +1,19 @@
-"""Late and backdated records, reversals and valuations on a whole bank (DOMAIN §3, §4)."""
+"""Late and backdated records on a whole bank (DOMAIN §4)."""
 
 import msgspec
 import pytest
 
-from aggregates.dates import day_of, days_in, iso, last_day, month_from
+from aggregates.dates import day_of, days_in, iso, month_from
 from aggregates.packing import pack
 from aggregates.policy import Level, Policies, Policy
+from aggregates.records import take
 from aggregates.shard import Shard
 from events.decisions import PolicyActivated
 from events.fields import Record
-from tests.dsl.bank import Bank, given
+from events.refusals import Refusal
+from processors.snapshot import chunks_of, frame_of, shard_from
+from tests.aggregates.banks import LAKH, year
+from tests.dsl.bank import given
 from tests.dsl.expect import LAPSED, ORDINARY, at_month_close, core, month_restated, tier_changed, vip
 from tests.dsl.records import (
     brought,
@@ -18,23 +22,14 @@ from tests.dsl.records import (
     closed_through,
     deposit,
     matured,
-    money,
     month,
     opened,
     purchase,
     redeemed,
-    reversal,
     stated,
     valued,
     withdrawal,
 )
-
-LAKH = "100000.00"
-
-
-def year(balance: str = LAKH, through: str = "2026-12-31", first: str = "2026-01-31") -> Bank:
-    return given(opened("C1", "A1", on="2026-01-01", balance=balance), close(first), closed_through(through))
-
 
 # The window: L = December 2026, so January 2026 is L - 11 and December 2025 is L - 12
 
@@ -122,7 +117,6 @@ def test_a_shorter_window_of_the_policy() -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="sums dropped under a short window count as 0 once a longer one is activated")
 def test_a_longer_window_activated_later_does_not_invent_sums() -> None:
     short, long = (
         Policy(version="short", restatement_months=1, exit_months=1, watch_months=1, grace_months=1),
@@ -133,8 +127,72 @@ def test_a_longer_window_activated_later_does_not_invent_sums() -> None:
     activated = PolicyActivated(version="long", policy=msgspec.to_builtins(long))
     bank.evolve(activated)
     bank.given(closed_through("2026-07-31"))
-    bank.when(deposit("C1", "A1", "1.00", on="2026-03-01"))
-    assert bank.sum("2026-03") == 31 * 10_000_100
+    for too_old in ("2026-01-01", "2026-03-01", "2026-04-30"):
+        bank.when(deposit("C1", "A1", "1.00", on=too_old)).then_refused("value_date_too_old", "value_date")
+    may, june, july = (10_000_000 * days for days in (31, 30, 31))
+    bank.when(deposit("C1", "A1", "1.00", on="2026-05-01", id="d")).then(
+        month_restated(
+            core("d"),
+            ("2026-05", may, may + 31 * 100),
+            ("2026-06", june, june + 30 * 100),
+            ("2026-07", july + 31 * 100, july + 2 * 31 * 100),
+            from_month="2026-05",
+        )
+    )
+
+
+def test_what_a_longer_window_cannot_reach_yet_it_reaches_as_months_go_by() -> None:
+    short, long = (
+        Policy(version="short", restatement_months=1, exit_months=1, watch_months=1, grace_months=1),
+        Policy(version="long", valid_from=day_of("2026-07-01"), restatement_months=3),
+    )
+    bank = given(opened("C1", "A1", on="2026-01-01", balance=LAKH), close("2026-01-31"), policies=[short])
+    bank.given(closed_through("2026-06-30"))
+    bank.evolve(PolicyActivated(version="long", policy=msgspec.to_builtins(long)))
+    for through, oldest in (("2026-07-31", "2026-05"), ("2026-08-31", "2026-06"), ("2026-09-30", "2026-07")):
+        bank.given(closed_through(through))
+        before = iso(day_of(f"{oldest}-01") - 1)
+        bank.when(deposit("C1", "A1", "1.00", on=before)).then_refused("value_date_too_old", "value_date")
+        bank.given(deposit("C1", "A1", "1.00", on=f"{oldest}-01"))
+
+
+def test_the_oldest_month_kept_outlives_a_snapshot() -> None:
+    short = Policy(version="short", restatement_months=1, exit_months=1, watch_months=1, grace_months=1)
+    bank = given(opened("C1", "A1", on="2026-01-01", balance=LAKH), close("2026-01-31"), policies=[short])
+    bank.given(closed_through("2026-06-30"))
+    bank.evolve(PolicyActivated(version="long", policy=msgspec.to_builtins(Policy(version="long"))))
+    loaded = shard_from(frame_of(bank.shard), chunks_of(bank.shard))
+    assert loaded is not None
+    late = deposit("C1", "A1", "1.00", on="2026-04-30", id="late")
+    for shard in (bank.shard, loaded):
+        found = take(shard, late)
+        assert isinstance(found, Refusal)
+        assert found.reason == "value_date_too_old"
+    assert take(loaded, deposit("C1", "A1", "1.00", on="2026-05-01", id="d")) != []
+
+
+@pytest.mark.xfail(
+    strict=True, reason="tiers before the short window are forgotten: run again, the customer begins as ordinary"
+)
+@pytest.mark.parametrize("is_known_from_the_start", [True, False])
+def test_under_a_longer_window_the_machine_begins_with_the_tier_of_that_time(is_known_from_the_start: bool) -> None:
+    short = Policy(version="short", restatement_months=1)
+    long = Policy(version="long", valid_from=day_of("2026-09-01"))
+    bank = given(
+        opened("C1", "A1", on="2026-01-01", balance="300000.00"),
+        close("2026-01-31"),
+        withdrawal("C1", "A1", "200000.00", on="2026-02-01"),
+        policies=[short, long] if is_known_from_the_start else [short],
+    )
+    bank.given(closed_through("2026-08-31"))
+    if not is_known_from_the_start:
+        bank.evolve(PolicyActivated(version="long", policy=msgspec.to_builtins(long)))
+    assert (bank.tier().state, bank.tier().grace_left) == ("lapsed", 1)
+    bank.given(deposit("C1", "A1", "0.01", on="2026-07-01"))
+    bank.when(close("2026-09-01")).then()
+    bank.given(deposit("C1", "A1", "0.01", on="2026-03-01"))
+    bank.when(close("2026-09-02")).then()
+    assert (bank.tier().state, bank.tier().grace_left) == ("lapsed", 1)
 
 
 # Restating and running again
@@ -372,436 +430,6 @@ def test_a_customer_who_left_long_ago_can_come_back_by_a_late_record() -> None:
     )
 
 
-# Reversals
-
-
-def test_a_reversed_deposit_never_happened() -> None:
-    bank = year("50000.00", through="2026-02-10").given(deposit("C1", "A1", "300000.00", on="2026-01-01", id="d"))
-    bank.given(close("2026-02-11"))
-    assert bank.tier().state == "vip"
-    bank.when(reversal("C1", "d", at="2026-02-12", id="r")).then(
-        month_restated(core("r"), ("2026-01", 31 * 35_000_000, 31 * 5_000_000), from_month="2026-01")
-    )
-    bank.when(close("2026-02-12")).then(
-        tier_changed(
-            2,
-            "restated",
-            vip("gold"),
-            ORDINARY,
-            decided="2026-02-12",
-            effective="2026-02-13",
-            closed_month="2026-01",
-            months=[month("2026-01", "50000.00")],
-            cause=[core("r")],
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    "kind",
-    ["deposit", "transfer_in", "interest_credited", "payroll_credited", "withdrawal", "transfer_out", "fee_charged"],
-)
-def test_every_movement_of_one_account_and_its_reversal(kind: str) -> None:
-    bank = given(opened("C1", "A1", on="2026-01-01", balance="10.00"), close("2026-01-05"))
-    sign = 1 if kind in ("deposit", "transfer_in", "interest_credited", "payroll_credited") else -1
-    bank.when(money(kind, "C1", "A1", "4.00", on="2026-01-05", id="m")).then()
-    assert bank.spot() == 1000 + sign * 400
-    assert bank.sum("2026-01") == 31 * 1000 + 27 * sign * 400
-    bank.when(reversal("C1", "m", at="2026-01-06")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (1000, 31 * 1000)
-
-
-@pytest.mark.parametrize(
-    ("record", "moved"),
-    [
-        (purchase("C1", "F1", "4.00", on="2026-01-05", id="m", funded_from="A1"), (-400, 400)),
-        (purchase("C1", "F1", "4.00", on="2026-01-05", id="m"), (0, 400)),
-        (redeemed("C1", "F1", "5.00", on="2026-01-05", id="m", book="3.00", paid_to="A1"), (500, -300)),
-        (redeemed("C1", "F1", "5.00", on="2026-01-05", id="m", paid_to="A1"), (500, -500)),
-        (redeemed("C1", "F1", "5.00", on="2026-01-05", id="m"), (0, -500)),
-        (matured("C1", "F1", "5.00", on="2026-01-05", id="m", book="0.00", paid_to="A1"), (500, 0)),
-        (matured("C1", "F1", "5.00", on="2026-01-05", id="m", paid_to="A1"), (500, -500)),
-    ],
-)
-@pytest.mark.parametrize("through", ["2026-01-05", "2026-03-31"])
-def test_both_legs_of_a_product_move_and_both_come_back(record: Record, moved: tuple[int, int], through: str) -> None:
-    bank = given(
-        opened("C1", "A1", on="2026-01-01", balance="10.00"),
-        opened("C1", "F1", category="fund", on="2026-01-01", balance="20.00"),
-        close("2026-01-05"),
-        closed_through(through),
-        record,
-    )
-    accounts = bank.customer().accounts
-    assert (accounts["A1"].balance, accounts["F1"].balance) == (1000 + moved[0], 2000 + moved[1])
-    assert bank.sum("2026-01") == 31 * 3000 + 27 * sum(moved)
-    bank.given(reversal("C1", "m", at=through))
-    assert (accounts["A1"].balance, accounts["F1"].balance) == (1000, 2000)
-    assert bank.sum("2026-01") == 31 * 3000
-    bank.check_rebuild()
-
-
-def test_a_reversal_counts_once() -> None:
-    bank = year(through="2026-02-10").given(deposit("C1", "A1", "1.00", on="2026-02-01", id="d"))
-    bank.given(reversal("C1", "d", at="2026-02-11"))
-    bank.when(reversal("C1", "d", at="2026-02-11")).then_refused("already_reversed", "reverses")
-
-
-@pytest.mark.parametrize("of", ["nothing", "other", "c2", "r1"])
-def test_only_records_of_the_customer_and_the_source_can_be_reversed(of: str) -> None:
-    bank = year(through="2026-02-10").given(
-        opened("C2", "A1", on="2026-01-01"),
-        deposit("C2", "A1", "1.00", on="2026-02-01", id="c2"),
-        deposit("C1", "A1", "1.00", on="2026-02-01", id="other", source="cards"),
-    )
-    bank.when(reversal("C1", of, at="2026-02-11")).then_refused("reversal_unknown", "reverses")
-
-
-def test_a_reversal_may_name_another_source() -> None:
-    bank = year(through="2026-02-10").given(deposit("C1", "A1", "1.00", on="2026-02-01", id="d", source="cards"))
-    bank.when(reversal("C1", "d", at="2026-02-11", of_source="cards")).then()
-    assert bank.spot() == 10_000_000
-
-
-def test_of_several_records_with_that_id_the_one_taken_last_is_reversed() -> None:
-    bank = year(through="2026-03-10").given(
-        deposit("C1", "A1", "2.00", on="2026-03-01", id="d"),
-        deposit("C1", "A1", "5.00", on="2026-03-01", at="2026-02-28", id="d"),
-    )
-    bank.when(reversal("C1", "d", at="2026-03-11")).then()
-    assert bank.spot() == 10_000_200
-    bank.when(reversal("C1", "d", at="2026-03-11")).then_refused("already_reversed", "reverses")
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        opened("C1", "A9", on="2026-02-01", id="x", balance="5.00"),
-        closed("C1", "A1", on="2026-02-01", id="x"),
-        stated("C1", "A1", LAKH, on="2026-02-01", id="x"),
-        reversal("C1", "d", at="2026-02-01", id="x"),
-    ],
-    ids=lambda record: type(record).__name__,
-)
-def test_what_moves_no_money_is_not_reversed(record: Record) -> None:
-    bank = year(through="2026-02-10").given(deposit("C1", "A1", "1.00", on="2026-02-01", id="d"), record)
-    bank.when(reversal("C1", "x", at="2026-02-11")).then_refused("bad_value", "reverses")
-
-
-def test_a_state_brought_forward_is_not_reversed() -> None:
-    bank = given(brought("C1", "ordinary", on="2025-12-31", id="b"))
-    bank.when(reversal("C1", "b", at="2026-01-01")).then_refused("bad_value", "reverses")
-
-
-def test_a_reversal_is_judged_by_the_date_of_its_original() -> None:
-    bank = given(opened("C1", "A1", on="2025-10-01"), deposit("C1", "A1", "1.00", on="2025-12-31", id="d"))
-    bank.given(deposit("C1", "A1", "1.00", on="2026-01-01", id="e"), close("2025-10-31"), closed_through("2026-12-31"))
-    bank.when(reversal("C1", "d", at="2026-12-31")).then_refused("value_date_too_old", "reverses")
-    bank.given(reversal("C1", "e", at="2026-12-31"))
-    assert bank.spot() == 100
-
-
-def test_a_posting_of_a_closed_account_can_be_reversed() -> None:
-    bank = year(through="2026-02-10").given(
-        deposit("C1", "A1", "1.00", on="2026-02-01", id="d"), closed("C1", "A1", on="2026-02-09")
-    )
-    bank.when(reversal("C1", "d", at="2026-02-11")).then()
-    assert bank.spot() == 10_000_000
-
-
-# Valuations
-
-
-def fund(*records: Record, through: str = "2026-01-02") -> Bank:
-    """A fund of 100.00 from 1 January on, its days closed from 2 January on."""
-    bank = given(opened("C1", "F1", category="fund", on="2026-01-01", balance="100.00"), close("2026-01-02"))
-    return bank.given(*records, closed_through(through))
-
-
-def test_a_valuation_sets_the_balance_from_its_day_on() -> None:
-    bank = fund().when(valued("C1", "F1", "130.00", on="2026-01-11")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (13000, 10 * 10000 + 21 * 13000)
-
-
-def test_a_late_purchase_is_absorbed_by_a_later_valuation() -> None:
-    bank = fund(valued("C1", "F1", "130.00", on="2026-01-11"))
-    bank.when(purchase("C1", "F1", "20.00", on="2026-01-06")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (13000, 5 * 10000 + 5 * 12000 + 21 * 13000)
-
-
-def test_a_purchase_of_the_day_of_a_valuation_is_absorbed_and_one_of_the_next_day_is_not() -> None:
-    bank = fund(valued("C1", "F1", "130.00", on="2026-01-11"), purchase("C1", "F1", "20.00", on="2026-01-11"))
-    assert bank.spot() == 13000
-    bank.when(purchase("C1", "F1", "20.00", on="2026-01-12")).then()
-    assert bank.sum("2026-01") == 10 * 10000 + 13000 + 20 * 15000
-
-
-def test_of_two_valuations_of_a_day_the_last_in_the_log_stands() -> None:
-    bank = fund(
-        valued("C1", "F1", "130.00", on="2026-01-11", id="v1"), valued("C1", "F1", "110.00", on="2026-01-11", id="v2")
-    )
-    assert bank.spot() == 11000
-    bank.when(reversal("C1", "v2", at="2026-01-12")).then()
-    assert bank.spot() == 13000
-    bank.when(reversal("C1", "v1", at="2026-01-12")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (10000, 31 * 10000)
-
-
-def test_reversing_the_valuation_that_does_not_stand_changes_nothing() -> None:
-    bank = fund(
-        valued("C1", "F1", "130.00", on="2026-01-11", id="v1"), valued("C1", "F1", "110.00", on="2026-01-11", id="v2")
-    )
-    bank.when(reversal("C1", "v1", at="2026-01-12")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (11000, 10 * 10000 + 21 * 11000)
-    bank.when(reversal("C1", "v1", at="2026-01-12")).then_refused("already_reversed", "reverses")
-
-
-def test_a_reversed_valuation_lets_what_it_absorbed_count_again() -> None:
-    bank = fund(valued("C1", "F1", "130.00", on="2026-01-11", id="v"), purchase("C1", "F1", "20.00", on="2026-01-06"))
-    bank.when(reversal("C1", "v", at="2026-01-12")).then()
-    assert bank.sum("2026-01") == 5 * 10000 + 26 * 12000
-
-
-def test_a_reversed_purchase_that_was_absorbed_changes_only_the_days_before_the_valuation() -> None:
-    bank = fund(purchase("C1", "F1", "20.00", on="2026-01-06", id="p"), valued("C1", "F1", "130.00", on="2026-01-11"))
-    bank.when(reversal("C1", "p", at="2026-01-12")).then()
-    assert bank.sum("2026-01") == 10 * 10000 + 21 * 13000
-
-
-def test_a_late_valuation_restates_up_to_the_next_one() -> None:
-    bank = fund(valued("C1", "F1", "130.00", on="2026-02-11"), through="2026-03-10")
-    bank.when(valued("C1", "F1", "200.00", on="2026-01-31", id="v")).then(
-        month_restated(
-            core("v"),
-            ("2026-01", 31 * 10000, 30 * 10000 + 20000),
-            ("2026-02", 10 * 10000 + 18 * 13000, 10 * 20000 + 18 * 13000),
-            from_month="2026-01",
-        )
-    )
-    assert bank.spot() == 13000
-
-
-@pytest.mark.parametrize("day", ["2025-06-01", "2025-12-31", "2026-01-01"])
-def test_a_valuation_before_the_first_month_counts_on_its_first_day(day: str) -> None:
-    bank = given(
-        opened("C1", "F1", category="fund", on="2025-05-01", balance="100.00"),
-        valued("C1", "F1", "130.00", on=day),
-        purchase("C1", "F1", "20.00", on="2025-12-31"),
-    )
-    assert bank.spot() == (15000 if day == "2025-06-01" else 13000)
-    bank.when(close("2026-01-02")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (13000, 31 * 13000)
-
-
-@pytest.mark.parametrize("through", ["2026-01-10", "2026-01-31", "2026-05-31", "2027-04-30"])
-def test_a_first_valuation_of_a_deposit_account_knows_its_earlier_days(through: str) -> None:
-    """Deposit accounts keep months, not days: the first valuation brings the days back from the log."""
-    value_on = iso(day_of(through) + 1)
-    late = iso(last_day(month_from(through) - 1)) if through > "2026-02" else "2026-01-05"
-    bank = given(
-        opened("C1", "A1", on="2025-12-01", balance="100.00"),
-        deposit("C1", "A1", "10.00", on="2026-01-05", id="d"),
-        close("2026-01-05"),
-        closed_through(through),
-    )
-    bank.when(valued("C1", "A1", "500.00", on=value_on)).then()
-    bank.when(deposit("C1", "A1", "7.00", on=late))
-    assert bank.spot() == 50000
-    first = month_from(late)
-    if first == month_from("2026-01"):
-        assert bank.sum("2026-01") - 500_00 * (0 if through != "2026-01-10" else 21) == (
-            4 * 10000 + 6 * 11700 if through == "2026-01-10" else 4 * 10000 + 27 * 11700
-        )
-    else:
-        days = days_in(first)
-        assert bank.sum(late[:7]) == days * 11000 + 700
-        assert bank.sum(through[:7]) == days_in(month_from(through)) * 11700
-    bank.check_rebuild()
-
-
-@pytest.mark.parametrize("value_on", ["2026-12-05", "2027-04-30"])
-def test_a_first_valuation_asks_the_log_for_days_of_closed_months(value_on: str) -> None:
-    bank = given(
-        opened("C1", "A1", on="2025-12-01", balance="100.00"),
-        deposit("C1", "A1", "3.00", on="2026-01-10", id="back"),
-        close("2026-01-31"),
-    )
-    for each in ("2026-02-10", "2026-11-20", "2027-03-30"):
-        bank.given(closed_through(each[:8] + "09"), deposit("C1", "A1", "10.00", on=each))
-        if each == "2026-02-10":
-            bank.given(reversal("C1", "back", at="2026-02-09"))
-    bank.given(closed_through("2027-04-29"))
-    bank.when(valued("C1", "A1", "500.00", on=value_on))
-    bank.when(deposit("C1", "A1", "7.00", on="2026-11-25", id="d"))  # before either valuation: absorbed by it
-    assert bank.spot() == (51000 if value_on == "2026-12-05" else 50000)
-    assert bank.sum("2026-11") == 19 * 11000 + 5 * 12000 + 6 * 12700
-    assert bank.sum("2026-12") == (4 * 12700 + 27 * 50000 if value_on == "2026-12-05" else 31 * 12700)
-    bank.check_rebuild()
-
-
-def test_a_late_first_valuation_of_a_deposit_account() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-01", balance="100.00"), deposit("C1", "A1", "10.00", on="2026-02-10"))
-    bank.given(close("2026-01-31"), closed_through("2026-03-10"))
-    bank.when(valued("C1", "A1", "150.00", on="2026-02-20", id="v")).then(
-        month_restated(
-            core("v"), ("2026-02", 28 * 10000 + 19 * 1000, 28 * 10000 + 10 * 1000 + 9 * 5000), from_month="2026-02"
-        )
-    )
-    bank.when(reversal("C1", "v", at="2026-03-10", id="r")).then(
-        month_restated(
-            core("r"), ("2026-02", 28 * 10000 + 10 * 1000 + 9 * 5000, 28 * 10000 + 19 * 1000), from_month="2026-02"
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    ("units", "price", "value"),
-    [
-        ("10", "1.234", "12.34"),
-        ("3", "0.335", "1.00"),
-        ("3", "0.335", "1.01"),
-        ("3", "0.33", "1.00"),
-        ("1000", "0.00001", "0.00"),
-    ],
-)
-def test_units_times_price_within_one_minor_unit_is_taken(units: str, price: str, value: str) -> None:
-    fund().when(valued("C1", "F1", value, on="2026-01-03", units=units, price=price)).then()
-
-
-@pytest.mark.parametrize(
-    ("units", "price", "value"), [("3", "0.3367", "1.00"), ("3", "0.3299", "1.00"), ("-1", "1", "1.00")]
-)
-def test_units_times_price_further_off_is_refused(units: str, price: str, value: str) -> None:
-    fund().when(valued("C1", "F1", value, on="2026-01-03", units=units, price=price)).then_refused(
-        "valuation_inconsistent", "market_value"
-    )
-
-
-def test_units_or_price_alone_prove_nothing() -> None:
-    fund().when(valued("C1", "F1", "1.00", on="2026-01-03", units="77")).then()
-    fund().when(valued("C1", "F1", "1.00", on="2026-01-03", price="77")).then()
-
-
-# Accounts and dates
-
-
-@pytest.mark.parametrize("category", ["deposit", "fund"])
-def test_value_dates_lie_between_opening_and_closing(category: str) -> None:
-    bank = given(
-        opened("C1", "A1", category=category, on="2026-01-05", balance="10.00"),
-        closed("C1", "A1", on="2026-01-20"),
-        close("2026-01-03"),
-    )
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-04")).then_refused("account_unknown", "account_id")
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-21")).then_refused("account_closed", "account_id")
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-05")).then()
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-20")).then()
-    assert bank.spot() == 1200
-
-
-def test_either_leg_may_be_unknown() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"), opened("C1", "F1", category="fund", on="2026-01-05"))
-    bank.when(purchase("C1", "F9", "1.00", on="2026-01-06", funded_from="A1")).then_refused(
-        "account_unknown", "account_id"
-    )
-    bank.when(purchase("C1", "F1", "1.00", on="2026-01-06", funded_from="A9")).then_refused(
-        "account_unknown", "funded_from"
-    )
-    bank.when(redeemed("C1", "F1", "1.00", on="2026-01-06", paid_to="A9")).then_refused("account_unknown", "paid_to")
-    assert bank.spot() == 0
-
-
-def test_accounts_are_the_customer_s_own() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"))
-    bank.when(deposit("C2", "A1", "1.00", on="2026-01-06")).then_refused("account_unknown", "account_id")
-    bank.when(opened("C2", "A1", on="2026-01-05")).then()
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        closed("C1", "A9", on="2026-01-05"),
-        valued("C1", "A9", "1.00", on="2026-01-05"),
-        stated("C1", "A9", "1.00", on="2026-01-05"),
-        closed("C9", "A1", on="2026-01-05"),
-        valued("C1", "A1", "1.00", on="2026-01-04", at="2026-01-05"),
-        stated("C1", "A1", "1.00", on="2026-01-04", at="2026-01-05"),
-        closed("C1", "A1", on="2026-01-04"),
-    ],
-)
-def test_every_record_about_an_account_needs_it_on_its_value_date(record: Record) -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"))
-    bank.when(record).then_refused("account_unknown", "account_id")
-
-
-def test_an_account_id_opened_again_is_refused_even_after_its_closing() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"), closed("C1", "A1", on="2026-01-06"))
-    bank.when(opened("C1", "A1", on="2026-01-07")).then_refused("account_exists", "account_id")
-
-
-def test_a_value_date_may_be_one_day_after_the_day_it_happened() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"))
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-07", at="2026-01-06")).then()
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-08", at="2026-01-06")).then_refused(
-        "value_date_in_future", "value_date"
-    )
-
-
-def test_the_day_it_happened_is_the_one_of_its_own_offset() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"))
-    late_evening = "2026-01-06T23:30:00-11:00"
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-08", at=late_evening)).then_refused(
-        "value_date_in_future", "value_date"
-    )
-    bank.when(deposit("C1", "A1", "1.00", on="2026-01-07", at=late_evening)).then()
-
-
-def test_money_valued_tomorrow_is_in_the_spot_balance_and_not_in_todays() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-30"), close("2026-01-30"))
-    bank.given(deposit("C1", "A1", "300000.00", on="2026-02-01", at="2026-01-31"))
-    assert bank.spot() == 30_000_000
-    bank.when(close("2026-01-31")).then()
-    assert (bank.sum("2026-01"), bank.sum("2026-02")) == (0, 28 * 30_000_000)
-
-
-def test_only_the_policy_s_currency_is_taken() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-05"), opened("C1", "F1", category="fund", on="2026-01-05"))
-    for record in (
-        deposit("C1", "A1", "1.00", on="2026-01-05", currency="USD"),
-        opened("C1", "A2", on="2026-01-05", currency="USD"),
-        purchase("C1", "F1", "1.00", on="2026-01-05", currency="USD"),
-        valued("C1", "F1", "1.00", on="2026-01-05", currency="USD"),
-        stated("C1", "A1", "1.00", on="2026-01-05", currency="USD"),
-    ):
-        bank.when(record).then_refused("currency_unsupported", "currency")
-
-
-@pytest.mark.parametrize("category", ["deposit", "fund"])
-@pytest.mark.parametrize("is_stated_ahead", [True, False])
-def test_a_balance_stated_for_a_day_before_the_first_month_is_compared_with_its_first_day(
-    category: str, is_stated_ahead: bool
-) -> None:
-    statement, first = stated("C1", "A1", "10.00", on="2025-12-31"), close("2026-01-10")
-    bank = given(opened("C1", "A1", category=category, on="2025-12-01", balance="10.00"))
-    bank.when(*((statement, first) if is_stated_ahead else (first, statement))).then()
-
-
-def test_before_the_first_month_the_valuation_that_came_last_stands_whatever_its_date() -> None:
-    bank = given(
-        opened("C1", "F1", category="fund", on="2025-05-01", balance="100.00"),
-        valued("C1", "F1", "130.00", on="2025-12-20", id="v1"),
-        valued("C1", "F1", "110.00", on="2025-12-01", at="2025-12-21", id="v2"),
-    )
-    assert bank.spot() == 13000
-    bank.when(close("2026-01-02")).then()
-    assert (bank.spot(), bank.sum("2026-01")) == (11000, 31 * 11000)
-    bank.when(reversal("C1", "v2", at="2026-01-03")).then()
-    assert bank.spot() == 13000
-
-
-@pytest.mark.xfail(
-    strict=True, reason="judging a late record rolls the customer's other accounts, evolving it does not"
-)
 def test_the_state_of_a_rebuilt_bank_is_the_same_to_the_byte() -> None:
     bank = given(
         opened("C1", "A1", on="2026-01-01", balance="1.00"), opened("C1", "A2", on="2026-01-01", balance="2.00")

@@ -75,7 +75,9 @@ class EventLogConformance:
             with pytest.raises(KeyError):
                 log.block(number)
 
-    def test_positions_and_marks_are_kept_through_blocks_that_do_not_move_them(self, log: EventLog, reader: Open) -> None:
+    def test_positions_and_marks_are_kept_through_blocks_that_do_not_move_them(
+        self, log: EventLog, reader: Open
+    ) -> None:
         mark = Mark(120, "digest", 5)
         log.append(draft(("C1", b"1"), inputs={FILE: (0, 5)}, marks={FILE: mark}))
         log.append(draft(("C1", b"1"), inputs={OTHER: (0, 70)}))

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from aggregates import closing
 from aggregates.policy import Policies
 from aggregates.shard import Shard
 from events.decisions import RecordRefused
+from events.fields import Record
 from guanxi import bootstrap, keeper, reading
 from guanxi.bootstrap import open_bank
 from guanxi.keeper import evolve
@@ -32,7 +34,7 @@ from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
 from processors import intake
-from processors.stored import decode_lines
+from processors.stored import decode_lines, opened
 from tests.proof.world import digest
 
 KILLED = -signal.SIGKILL
@@ -60,7 +62,7 @@ def simulated(path: Path, customers: int, days: int, seed: int) -> Path:
     return path
 
 
-def take(log: Path, file: Path, say: Callable[[str], None] = lambda line: None) -> None:
+def take(log: Path, file: Path, say: Callable[[str], None] = str) -> None:
     with open_bank(settings(log), write=True, say=say) as bank:
         bank.ingest([str(file)])
 
@@ -228,6 +230,23 @@ def from_log(path: Path) -> dict[str, Any]:
         }  # fmt: skip
     finally:
         log.close()
+
+
+def check_readable(path: Path) -> None:
+    """Everything sealed in the log opens: its keys were durable before it."""
+    log, key = SqliteEventLog(str(path)), path.with_name(f"{path.name}-master.key")
+    vault = Vault(f"{path}-vault", b64decode(key.read_text()))
+    opened_records = 0
+    for block in log.blocks():
+        for line in decode_lines(block.body):
+            if isinstance(line, RecordRefused):
+                assert vault.open("", b64decode(line.original), b"refused")
+            elif isinstance(line, Record) and isinstance(line.sealed, str):
+                assert opened(line, vault)
+                opened_records += 1
+    assert opened_records
+    vault.close()
+    log.close()
 
 
 def check_sequences(found: dict[str, Any]) -> None:

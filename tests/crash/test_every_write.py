@@ -14,6 +14,7 @@ from tests.crash.runs import (
     KILLED,
     WRITES,
     answers,
+    check_readable,
     check_sequences,
     die_at,
     fast_folder,
@@ -66,6 +67,7 @@ def check(log: Path, undisturbed: dict[str, Any]) -> None:
     for name, expected in undisturbed.items():
         assert found[name] == expected, name
     check_sequences(found)
+    check_readable(log)
 
 
 def test_killed_at_every_write(records: Path, undisturbed: dict[str, Any], folders: Iterator[Path]) -> None:
@@ -86,9 +88,7 @@ def test_killed_at_every_write(records: Path, undisturbed: dict[str, Any], folde
 
 
 @pytest.mark.parametrize("seed", range(3 + ROUNDS))
-def test_killed_again_and_again(
-    records: Path, undisturbed: dict[str, Any], folders: Iterator[Path], seed: int
-) -> None:
+def test_killed_again_and_again(records: Path, undisturbed: dict[str, Any], folders: Iterator[Path], seed: int) -> None:
     rng = random.Random(seed)
     log = next(folders) / "bank.db"
     kills = 0

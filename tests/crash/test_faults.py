@@ -18,7 +18,17 @@ from guanxi.cli.endings import ending
 from guanxi.settings import Settings
 from guanxi.simulator import POLICY_FILE
 from infra.sqlite_log import SqliteEventLog
-from tests.crash.runs import KILLED, answers, fast_folder, forked, settings, simulated, small_steps, take
+from tests.crash.runs import (
+    KILLED,
+    answers,
+    check_readable,
+    fast_folder,
+    forked,
+    settings,
+    simulated,
+    small_steps,
+    take,
+)
 
 DERIVED = ("views", "ids", "snapshot")
 FAULT = "a fault of this program"
@@ -85,6 +95,7 @@ def check(log: Path, records: list[Path], undisturbed: dict[str, Any]) -> None:
     found = answers(log)
     for name, expected in undisturbed.items():
         assert found[name] == expected, name
+    check_readable(log)
 
 
 # ------------------------------------------------------------------------------------------ derived files
@@ -168,7 +179,12 @@ def test_older_derived_files_catch_up(
 @pytest.mark.parametrize("kept", [*((each,) for each in DERIVED), DERIVED], ids="+".join)
 @pytest.mark.parametrize("looks_first", [False, True])
 def test_an_earlier_copy_of_the_log_is_believed_against_its_derived_files(
-    log: Path, records: list[Path], undisturbed: dict[str, Any], tmp_path: Path, kept: tuple[str, ...], looks_first: bool
+    log: Path,
+    records: list[Path],
+    undisturbed: dict[str, Any],
+    tmp_path: Path,
+    kept: tuple[str, ...],
+    looks_first: bool,
 ) -> None:
     shutil.copy(log, tmp_path / "copy")
     before = answers(log)
@@ -206,7 +222,7 @@ def test_a_lost_end_of_the_log_is_told_and_taken_again(
 
     def job() -> None:
         small_steps()
-        SqliteEventLog.close = lambda log: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        SqliteEventLog.close = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
         take(log, records[1])
 
     assert forked(job) == KILLED
@@ -239,7 +255,9 @@ def test_another_file_is_not_a_log(tmp_path: Path, records: list[Path]) -> None:
     assert "check that it is a log of this program" in told(lambda: answers(other))
 
 
-def test_without_the_master_key_nothing_is_taken(log: Path, records: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_master_key_nothing_is_taken(
+    log: Path, records: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = log.read_bytes()
     beside(log, "master.key").unlink()
     assert "put it back from its copy" in told(lambda: take(log, records[1]))
@@ -259,9 +277,7 @@ def test_looking_needs_no_key(log: Path) -> None:
 # ------------------------------------------------------------------------------------------ the machine
 
 
-def test_a_full_disk_is_told_and_healed(
-    records: list[Path], undisturbed: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_full_disk_is_told_and_healed(records: list[Path], undisturbed: dict[str, Any], tmp_path: Path) -> None:
     """Files may grow to so many bytes and no further, from nothing to all that is needed."""
     lines = set()
     with fast_folder(tmp_path) as base:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.runs import KILLED, answers, check_sequences, fast_folder, is_finished, simulated
+from tests.crash.runs import KILLED, answers, check_readable, check_sequences, fast_folder, is_finished, simulated
 from tests.crash.test_every_write import ROUNDS
 
 ROOT = Path(__file__).parents[2]
@@ -83,5 +83,6 @@ def test_run_again_until_it_ends(
     for name, value in expected.items():
         assert found[name] == value, f"{name}, after {times} times"
     check_sequences(found)
+    check_readable(log)
     for file in folder.glob(f"{log.name}*"):
         file.unlink()

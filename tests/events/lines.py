@@ -1,13 +1,14 @@
 """Lines for the codec: records of every type, whole and broken, written in every way JSON allows and some more."""
 
 import json
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _WORD = st.one_of(st.sampled_from(["C1", "A1", "e-1", "客户"]), _TEXT)
-_DATE = st.dates().map(lambda each: each.isoformat())
+_DATE = st.dates(date(1900, 1, 1), date(2999, 12, 31)).map(lambda each: each.isoformat())
 _MINOR = st.one_of(st.sampled_from([1, 100, 2**53 - 1]), st.integers(1, 2**53 - 1))
 _DECIMAL = st.sampled_from(["1", "-1.5", "0.000000000000000001", "123456789012345678.1"])
 _CURRENCY = st.sampled_from(["CNY", "USD"])
@@ -164,6 +165,10 @@ _JUNK = st.sampled_from(
         '{"a":1,"a":2}',
         '"2026-02-30"',
         '"2026-02-28"',
+        '"1899-12-31"',
+        '"1900-01-01"',
+        '"2999-12-31"',
+        '"3000-01-01"',
         '"20260228"',
         '"2026-W01-1"',
         '"2026-01-01T00:00:00"',
@@ -193,6 +198,14 @@ _JUNK = st.sampled_from(
         "2",
         '"1"',
         "\ufeff1",
+        "9" * 4300,
+        "9" * 4301,
+        "-1e309",
+        "1e-999",
+        "[" * 62 + "]" * 62,
+        "[" * 63 + "]" * 63,
+        '{"a":' * 62 + "1" + "}" * 62,
+        '{"a":' * 63 + "1" + "}" * 63,
     ]
 )
 _SPACE = st.sampled_from(["", "", "", " ", "\t", "\r", "  ", "\x0b", "\xa0", "\ufeff"])
@@ -207,7 +220,7 @@ def lines(draw: st.DrawFn) -> bytes:
         for key, value in content.items()
     ]
     kind = draw(
-        st.sampled_from(["plain", "plain", "junk", "less", "more", "twice", "escaped", "inside", "cut", "bytes"])
+        st.sampled_from(["plain", "plain", "junk", "less", "more", "twice", "escaped", "inside", "own", "cut", "bytes"])
     )
     at = draw(st.integers(0, len(fields) - 1))
     key, value = fields[at]
@@ -217,7 +230,11 @@ def lines(draw: st.DrawFn) -> bytes:
         del fields[at]
     elif kind == "more":
         fields.insert(
-            at, (draw(st.sampled_from(["x", "", "Type", "amount", "ext", "memo", "totals", "book"])), draw(_JUNK))
+            at,
+            (
+                draw(st.sampled_from(["x", "", "Type", "amount", "ext", "memo", "totals", "book", "sealed"])),
+                draw(_JUNK),
+            ),
         )
     elif kind == "twice":
         fields.insert(draw(st.integers(0, len(fields))), (key, draw(st.one_of(st.just(value), _JUNK))))
@@ -228,6 +245,9 @@ def lines(draw: st.DrawFn) -> bytes:
             key,
             value[:-1] + "," + draw(st.sampled_from([value[1:-1], '"x":1', '"kind":"own"', '"count":1'])) + "}",
         )
+    elif kind == "own":
+        own = ("ext", f'{{"{draw(st.sampled_from(["a", "ext", "客"]))}":{draw(_JUNK)}}}')
+        fields = [own, *(each for each in fields if each[0] != "ext")]
     space = draw(_SPACE) if draw(st.booleans()) else ""
     body = f",{space}".join(f'"{key}"{space}:{value}' for key, value in fields)
     line = (space + "{" + body + "}" + space).encode("utf-8", "surrogatepass")

@@ -11,6 +11,9 @@ from typing import Any
 
 LARGEST = 2**53 - 1
 LONGEST = 1 << 20
+DEEPEST = 64
+FIRST_DAY, LAST_DAY = "1900-01-01", "2999-12-31"
+LARGEST_FLOAT, LONGEST_INTEGER = 1.7976931348623157e308, 4300  # in characters, the sign counted
 
 
 class No(Exception):
@@ -18,7 +21,36 @@ class No(Exception):
 
 
 class _Fraction(str):
-    """A number with a fraction or an exponent."""
+    """A number with a fraction or an exponent, within the range of a double."""
+
+    def __new__(cls, text: str) -> "_Fraction":
+        if not -LARGEST_FLOAT <= float(text) <= LARGEST_FLOAT:
+            raise No("a number out of range")
+        return super().__new__(cls, text)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise No("a number out of range")
+    return int(digits)
+
+
+def _depth(text: str) -> int:
+    """How deep lists and objects are nested, character by character."""
+    depth = deepest = 0
+    is_text = is_escaped = False
+    for each in text:
+        if is_text:
+            is_text = is_escaped or each != '"'
+            is_escaped = each == "\\" and not is_escaped
+        elif each == '"':
+            is_text = True
+        elif each in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif each in "}]":
+            depth -= 1
+    return deepest
 
 
 def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,12 +71,14 @@ def read(line: bytes) -> dict[str, Any]:
         raise No("too large")
     try:
         text = line.decode("utf-8", "strict")
+        if _depth(text) > DEEPEST:
+            raise No("too deep")
         content = json.loads(
             text,
             object_pairs_hook=_pairs,
             parse_constant=_constant,
             parse_float=_Fraction,
-            parse_int=lambda digits: int(digits[:400]),
+            parse_int=_integer,
         )
         json.dumps(content, ensure_ascii=False).encode("utf-8", "strict")  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
@@ -144,7 +178,7 @@ def _is_date(value: Any) -> bool:
         date(*map(int, value.split("-")))
     except ValueError:
         return False
-    return True
+    return FIRST_DAY <= value <= LAST_DAY
 
 
 def _is_time(value: Any) -> bool:

@@ -10,16 +10,20 @@ import shutil
 import sys
 import tempfile
 from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from aggregates import closing
+from aggregates.packing import STATE_VERSION
 from guanxi.bootstrap import open_bank
-from tests.crash.runs import settings
+from infra.sqlite_log import SqliteEventLog
+from processors.ports import Block
+from tests.crash.runs import from_log, settings
 from tests.golden.history import history
 
 FOLDER = Path(__file__).parent
-KEY = b64encode(b"the key of the golden log, public").decode()[:43] + "="
+KEY = b64encode(b"golden log key, public, 32 bytes").decode()
 
 
 def answers(log: Path) -> dict[str, list[dict[str, Any]]]:
@@ -37,7 +41,32 @@ def answers(log: Path) -> dict[str, list[dict[str, Any]]]:
             "alerts": list(views.alerts()),
             "counts": [views.counts()],
         }
+    state = from_log(log)
+    found["state"] = [{"version": STATE_VERSION, "sha256": _digest([state["state"], *state["customers"]])}]
+    found["lines"] = [{"sha256": _digest([block.body for block in blocks_of(log)])}]
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+def blocks_of(path: Path) -> list[Block]:
+    """Every block of a log."""
+    log = SqliteEventLog(str(path))
+    try:
+        return list(log.blocks())
+    finally:
+        log.close()
+
+
+def _digest(parts: list[bytes]) -> str:
+    return sha256(b"\0".join(parts)).hexdigest()
+
+
+def written(found: dict[str, list[dict[str, Any]]]) -> str:
+    """Answers as JSON, a row a line."""
+    parts = (
+        json.dumps(name) + ": [\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
+        for name, rows in found.items()
+    )
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def make(number: int) -> None:
@@ -54,8 +83,7 @@ def make(number: int) -> None:
                 bank.ingest_lines(f"part-{at}.jsonl", part)
         shutil.copy(log, target)
         shutil.copy(f"{log}-vault", FOLDER / f"log-{number}.vault")
-        rows = {name: [json.dumps(row, ensure_ascii=False) for row in rows] for name, rows in answers(log).items()}
-    kept.write_text(json.dumps(rows, ensure_ascii=False, indent=0) + "\n", "utf-8")
+        kept.write_text(written(answers(log)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from processors.ports import Draft, Head, LogDamaged, Mark
 from tests.golden.frozen import BLOCK, BLOCK_HEADER, BLOCK_LINES
 
 SHARD = bytes(range(16))
-HEAD = Head(6, 70, {("file:a.jsonl", 0): 12, ("bank.transactions.v1", 2): 900}, {("file:a.jsonl", 0): Mark(400, "d", 12)})
+HEAD = Head(
+    6, 70, {("file:a.jsonl", 0): 12, ("bank.transactions.v1", 2): 900}, {("file:a.jsonl", 0): Mark(400, "d", 12)}
+)
 DRAFT = Draft(
     lines=[b'{"type":"deposit","customer_id":"C1"}', '{"type":"deposit","customer_id":"客户"}'.encode()],
     facts=1,
@@ -89,11 +91,10 @@ def test_every_changed_bit_is_noticed_or_changes_nothing() -> None:
             changed[at] ^= 1 << bit
             try:
                 found = unpack(bytes(changed), 7)
-            except LogDamaged as told:
-                assert "restore the log file from a copy" in str(told)
-            else:
-                assert found == whole, (at, bit)
-                unnoticed += 1
+            except LogDamaged:
+                continue
+            assert found == whole, (at, bit)
+            unnoticed += 1
     assert unnoticed <= 1, "zstd gives one bit of its frame header no meaning"
 
 
@@ -103,7 +104,7 @@ def test_every_changed_byte_is_noticed(mask: int) -> None:
     for at in range(len(stored)):
         changed = bytearray(stored)
         changed[at] ^= mask
-        with pytest.raises(LogDamaged, match="block 7"):
+        with pytest.raises(LogDamaged, match=r"block 7: .*; restore the log file from a copy"):
             unpack(bytes(changed), 7)
 
 
@@ -130,5 +131,5 @@ def test_the_frozen_block_is_read_for_ever() -> None:
     block = unpack(BLOCK, BLOCK_HEADER["block"])
     assert block.body == b"\n".join(BLOCK_LINES)
     header = header_of(BLOCK, BLOCK_HEADER["block"])
-    said = {name: getattr(header, name) for name in Header.__struct_fields__ if name in BLOCK_HEADER}
+    said = {name: getattr(header, name) for name in BLOCK_HEADER}
     assert said == BLOCK_HEADER

@@ -135,7 +135,7 @@ def test_a_writer_past_the_lock_loses_the_shard_and_writes_nothing(log: SqliteEv
     Path(f"{path}-lock").unlink()
     other = SqliteEventLog(path, write=True)
     log.append(draft(("C1", b"3"), inputs={FILE: (0, 1)}))
-    with pytest.raises(LostShard, match="another process.*run the same command again"):
+    with pytest.raises(LostShard, match=r"another process.*run the same command again"):
         other.append(draft(("C1", b"3"), inputs={FILE: (0, 1)}))
     with pytest.raises(LostShard):
         other.append(draft(("C1", b"3"), inputs={FILE: (0, 1)}))
@@ -212,4 +212,3 @@ def test_a_changed_log_is_noticed(log: SqliteEventLog, path: str, statement: str
     with pytest.raises(LogDamaged, match=r"restore the log file from a copy") as told:
         bodies(path)
     assert where in str(told.value) or "blocks are missing" in str(told.value)
-

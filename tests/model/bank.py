@@ -290,7 +290,8 @@ class Bank(Books):
 
     def _run_again(self, customer: Customer, day: date) -> None:
         """The customer's whole history anew on the sums as known now, up to the start of the close of `day`."""
-        assert customer.late_from is not None and self._last_closed_month is not None
+        assert customer.late_from is not None
+        assert self._last_closed_month is not None
         before = customer.tier
         customer.tier = self._history_anew(customer, day)
         months = months_between(customer.late_from, self._last_closed_month)

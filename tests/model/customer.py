@@ -28,11 +28,11 @@ class Customer:
     records: list[Record] = field(default_factory=list)  # taken, in log order
     accounts: dict[str, Account] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
-    start: Tier = Tier()  # brought forward, or ordinary
+    start: Tier = field(default_factory=Tier)  # brought forward, or ordinary
     brought_months: dict[str, int] = field(default_factory=dict)
     specials: list[tuple[date, Record]] = field(default_factory=list)  # (open day, grant or revocation)
     undecided: list[Record] = field(default_factory=list)  # grants and revocations before the first closed day
-    tier: Tier = Tier()
+    tier: Tier = field(default_factory=Tier)
     late: list[Record] = field(default_factory=list)  # since the last close, in closed months
     late_from: str | None = None  # month of the earliest of them
     changes: list[dict[str, Any]] = field(default_factory=list)

@@ -48,7 +48,7 @@ class Tamperer:
         history = self.history
         return history.posting("deposit", person, account_id, history.near_threshold(), history.today)
 
-    def same_again(self, person: "Person") -> None:
+    def same_again(self, _person: "Person") -> None:
         """A duplicate at any distance, of any type."""
         if self.history.taken:
             self.history.emit(deepcopy(self.history.rng.choice(self.history.taken)))
@@ -157,7 +157,7 @@ class Tamperer:
         day = type(self.history.today).fromisoformat(opening["value_date"]) - timedelta(days=1)
         self.history.emit(self._deposit(person, account_id) | {"value_date": str(day)})
 
-    def second_close(self, person: "Person") -> None:
+    def second_close(self, _person: "Person") -> None:
         """The close of a day once more, as it was or otherwise."""
         closes = [one for one in self.history.taken if one["type"] == "business_day_closed"]
         if closes:

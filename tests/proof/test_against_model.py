@@ -11,7 +11,7 @@ from tests.model.bank import Bank
 from tests.model.histories import history
 from tests.proof.world import World, digest, reachable_months
 
-SEEDS = range(int(os.environ.get("GUANXI_PROOF_FROM", "0")), int(os.environ.get("GUANXI_PROOF_TO", "60")))
+SEEDS = range(int(os.environ.get("GUANXI_PROOF_FROM", "0")), int(os.environ.get("GUANXI_PROOF_TO", "300")))
 SIZE = int(os.environ.get("GUANXI_PROOF_SIZE", "150"))
 
 
