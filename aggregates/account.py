@@ -1,8 +1,9 @@
 """One account: its balance and the exact sums of its end-of-day balances by month (DOMAIN §3).
 
 What is kept: the balance after everything taken; for days not yet in a closed month the net movement of each day
-(`days`, flat: day, delta, day, delta … ascending); for closed months one sum each, as many as can still be restated
-or named (`sums`, the last of them for month `rolled`). That is enough for money of any value date.
+(`days`, flat: day, delta, day, delta … ascending); and one sum a month (`sums`, the last of them for month `summed`) for
+every month that can still be restated or named, kept up to date by each movement: a month's sum counts the balance as
+staying put after the last known day. After `summed` the balance is what it is.
 
 A valued account keeps its days for all those months, since a late purchase is absorbed by a later valuation: per day
 the money, the effect of the valuation that stands, and the day's valuations. Holdings are valued from their opening,
@@ -14,9 +15,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from aggregates.dates import Day, Month, days_in, first_day, last_day, month_of
+from aggregates.dates import PLACES, Day, Month, days_in, first_day, last_day, month_of
 
 VALUED_CATEGORIES = frozenset({"wealth_product", "fund", "certificate_bond", "treasury_bond", "gold"})
+_LONGEST_GAP = 24
 _MARK = 3  # a valuation takes three places in `marks`: value, ordinal, reference
 
 
@@ -35,13 +37,14 @@ class Valued(msgspec.Struct, array_like=True, gc=False):
 
 
 class Account(msgspec.Struct, array_like=True, gc=False):
-    """State of one account; see the module. All amounts in minor units."""
+    """State of one account; see the module. All amounts in minor units. rolled: the last closed month it was brought to."""
 
     category: str
     opened: Day
     closed: Day
     balance: int
     rolled: Month
+    summed: Month
     days: list[int]
     sums: list[int]
     valued: Valued | None
@@ -50,7 +53,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
 def opened(category: str, on: Day, last_closed: Month) -> Account:
     """A new account; last_closed: L, 0 while no month is closed."""
     valued = Valued([], [], [], []) if category in VALUED_CATEGORIES else None
-    return Account(category, on, 0, 0, last_closed, [], [], valued)
+    return Account(category, on, 0, 0, last_closed, 0, [], [], valued)
 
 
 # ---------------------------------------------------------------------------------------------- movements
@@ -63,15 +66,6 @@ def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
     """
     valued = account.valued
     if valued is None:
-        days = account.days
-        if days and day >= days[-2]:  # the common case: a movement of today
-            account.balance += delta
-            if day == days[-2]:
-                days[-1] += delta
-            else:
-                days.append(day)
-                days.append(delta)
-            return
         _move(account, day, delta, first_month)
         return
     day = _counted(day, first_month)
@@ -151,12 +145,26 @@ def _balance_at(account: Account, at: int) -> int:
 
 def _move(account: Account, day: Day, delta: int, first_month: Month) -> None:
     """The balance changes by `delta` from `day` on, by money or by the effect of a valuation."""
-    account.balance += delta
-    rolled = account.rolled
-    if rolled and day <= last_day(rolled):
+    month, left = PLACES[day]
+    summed = account.summed
+    if month == summed:
+        account.sums[-1] += delta * left
+    elif month > summed:
+        _extend(account, month)
+        account.sums[-1] += delta * left
+    else:
         _restate(account, _counted(day, first_month), delta)
-    elif account.valued is None:
-        days = account.days
+    account.balance += delta
+    if account.valued is not None:
+        return
+    days = account.days
+    if days and day == days[-2]:
+        days[-1] += delta
+    elif account.rolled and day <= last_day(account.rolled):
+        return
+    elif not days or day > days[-2]:
+        days += (day, delta)
+    else:
         at = len(days) - 2
         while at >= 0 and days[at] > day:
             at -= 2
@@ -166,35 +174,52 @@ def _move(account: Account, day: Day, delta: int, first_month: Month) -> None:
             days[at + 2 : at + 2] = (day, delta)
 
 
+def _extend(account: Account, month: Month) -> None:
+    """Keep sums up to a month; the balance stayed put since the last one."""
+    start = account.summed + 1
+    if month - start > _LONGEST_GAP and not account.rolled:
+        account.sums.clear()  # long before the first close: ``month_sum`` counts the days, which are all there
+        start = month
+    if not account.summed:
+        start = month
+    for each in range(start, month + 1):
+        account.sums.append(account.balance * days_in(each))
+    account.summed = month
+
+
 def _restate(account: Account, day: Day, delta: int) -> None:
-    """A movement in a closed month changes the sum of that month and of every later closed one."""
-    month, rolled, sums = month_of(day), account.rolled, account.sums
-    missing = rolled - month + 1 - len(sums)
-    if missing > 0:
-        sums[0:0] = [0] * missing
-    oldest = rolled - len(sums) + 1
-    for each in range(month, rolled + 1):
-        weight = last_day(each) - day + 1 if each == month else days_in(each)
-        sums[each - oldest] += delta * weight
+    """A movement in an earlier month changes the sum of that month and of every later one."""
+    (month, left), summed, sums = PLACES[day], account.summed, account.sums
+    oldest = summed - len(sums) + 1
+    if month < oldest and account.rolled:
+        sums[0:0] = [0] * (oldest - month)  # nothing moved before
+        oldest = month
+    for each in range(max(month, oldest), summed + 1):
+        sums[each - oldest] += delta * (left if each == month else days_in(each))
 
 
 # ---------------------------------------------------------------------------------------------- closed months
 
 
 def roll(account: Account, last_closed: Month, first_month: Month, retained: int) -> None:
-    """Bring the account to the last closed month: add the sums of months closed since, drop what is too old."""
-    rolled = account.rolled
-    if rolled >= last_closed:
+    """Bring the account to the last closed month: sums up to it, and nothing that no record can reach any more."""
+    if account.rolled >= last_closed:
         return
     oldest = max(first_month, last_closed - retained + 1)
-    sums = account.sums
-    start = max(rolled + 1, oldest)
-    if start > rolled + 1 and rolled:
-        sums.clear()
-    sums += _open_sums(account, start, last_closed)
+    sums, summed = account.sums, account.summed
+    have = summed - len(sums) + 1
+    if not account.rolled and sums and have > oldest:
+        sums[0:0] = [_counted_sum(account, month) for month in range(oldest, have)]  # while all days are there
+    if summed < last_closed:
+        if summed < oldest - 1:
+            sums.clear()
+            summed = oldest - 1
+        sums += [account.balance * days_in(month) for month in range(summed + 1, last_closed + 1)]
+        account.summed = last_closed
     account.rolled = last_closed
-    if len(sums) > last_closed - oldest + 1:
-        del sums[: len(sums) - (last_closed - oldest + 1)]
+    kept = account.summed - oldest + 1
+    if len(sums) > kept:
+        del sums[: len(sums) - kept]
     if account.valued is None:
         days, end = account.days, last_day(last_closed)
         gone = 0
@@ -224,40 +249,32 @@ def _changes_back(account: Account) -> Iterator[tuple[Day, int]]:
             yield valued.day[at], valued.money[at] + valued.effect[at]
 
 
-def _open_sums(account: Account, start: Month, end: Month) -> list[int]:
-    """Sums of end-of-day balances of months after the rolled one, by walking back from the balance."""
-    level = account.balance
-    changes = _changes_back(account)
-    day, delta = next(changes, (0, 0))
-    sums = []
-    for month in range(end, start - 1, -1):
-        first, top = first_day(month), last_day(month)
-        while day > top:
-            level -= delta
-            day, delta = next(changes, (0, 0))
-        total = 0
-        while day >= first:
+def _counted_sum(account: Account, month: Month) -> int:
+    """A month's sum counted from its days, by walking back from the balance."""
+    first, top = first_day(month), last_day(month)
+    level, total = account.balance, 0
+    for day, delta in _changes_back(account):
+        if day < first:
+            break
+        if day <= top:
             total += level * (top - day + 1)
             top = day - 1
-            level -= delta
-            day, delta = next(changes, (0, 0))
-        sums.append(total + level * (top - first + 1))
-    sums.reverse()
-    return sums
+        level -= delta
+    return total + level * (top - first + 1)
 
 
 def month_sum(account: Account, month: Month) -> int:
     """Sum of the end-of-day balances of a whole month, minor units, everything taken so far counted (DOMAIN §3).
 
-    The balance stays put after the last known value date. Months older than what is kept give 0.
+    The balance stays put after the last known value date. Closed months older than what is kept give 0.
     """
-    if month <= account.rolled:
-        at = month - account.rolled + len(account.sums) - 1
-        return account.sums[at] if at >= 0 else 0
-    days = account.days
-    if account.valued is None and not days:
+    summed = account.summed
+    if month > summed:
         return account.balance * days_in(month)
-    return _open_sums(account, month, month)[0]
+    at = month - summed + len(account.sums) - 1
+    if at >= 0:
+        return account.sums[at]
+    return 0 if month <= account.rolled else _counted_sum(account, month)
 
 
 def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None:

@@ -30,6 +30,18 @@ def days_in(month: Month) -> int:
     return monthrange(month // 12, month % 12 + 1)[1]
 
 
+class _Places(dict[Day, tuple[Month, int]]):
+    """Day -> its month, and how many days of the month are left, itself included; computed once a day."""
+
+    def __missing__(self, day: Day) -> tuple[Month, int]:
+        month = month_of(day)
+        place = self[day] = (month, first_day(month) + days_in(month) - day)
+        return place
+
+
+PLACES = _Places()
+
+
 def last_day(month: Month) -> Day:
     """The last day of a month."""
     return first_day(month) + days_in(month) - 1

@@ -39,8 +39,8 @@ class Archive:
         self._log = log
         self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
 
-    def line(self, position: int) -> Line:
-        """The line at a position. Raises KeyError, LogDamaged."""
+    def raw(self, position: int) -> bytes:
+        """The bytes of the line at a position. Raises KeyError, LogDamaged."""
         number, at = position >> LINE_BITS, position & ((1 << LINE_BITS) - 1)
         lines = self._blocks.get(number)
         if lines is None:
@@ -49,7 +49,11 @@ class Archive:
                 self._blocks.popitem(last=False)
         else:
             self._blocks.move_to_end(number)
-        return decode_line(lines[at])
+        return lines[at]
+
+    def line(self, position: int) -> Line:
+        """The line at a position. Raises KeyError, LogDamaged."""
+        return decode_line(self.raw(position))
 
     def records(self, positions: list[int], customer_id: str, source: str, event_id: str) -> Iterator[CustomerRecord]:
         """Those of the positions that hold this customer's record of this id, the one taken last first."""

@@ -44,7 +44,8 @@ CUT_AFTER_LINES = 5_000
 _KEPT_OF_TOO_LARGE = 65_536
 _SIMPLE = frozenset((*CREDITS, *DEBITS))
 _NONE: frozenset[type[Record]] = frozenset()
-_MAY_SEAL = tuple(map(attrgetter, ("memo", "counterparty", "ext", "sealed")))
+_ABSENT = {UNSET}
+_FACTS = attrgetter("source", "currency", "booked_on", "memo", "counterparty", "ext", "sealed")
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 _encode_decision = msgspec.json.Encoder().encode
 
@@ -121,11 +122,16 @@ class Intake:
                     continue
                 self._took(origin, first, at, lines[at], record, record, outcome)
             elif record is not None:
-                self._inputs[origin.input] = (self._inputs[origin.input][0], first + at)
-                self._take_one(origin, first, at, lines[at], record)
+                self._reach(origin, first, at)
+                self._take_one(origin, first, at, lines[at], shortest[at], record)
             appended, customers = self._lines, self._customers
-        self._inputs[origin.input] = (self._inputs[origin.input][0], first + len(lines))
+        self._reach(origin, first, len(lines))
         self.commit()
+
+    def _reach(self, origin: Origin, first: int, at: int) -> None:
+        """Everything of the batch before `at` was judged: a commit takes the input up to there."""
+        self._inputs[origin.input] = (self._inputs[origin.input][0], first + at)
+        self._batch.reached = at
 
     def _look_up(self, records: Sequence[Any]) -> "_Batch":
         """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
@@ -148,7 +154,9 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------ one record
 
-    def _take_one(self, origin: Origin, first: int, at: int, line: bytes, record: Record | Refusal) -> None:
+    def _take_one(
+        self, origin: Origin, first: int, at: int, line: bytes, shortest: bytes, record: Record | Refusal
+    ) -> None:
         if isinstance(record, Refusal):
             self._refuse(origin, first + at, line, record)
             return
@@ -167,6 +175,10 @@ class Intake:
             self._take_close(origin, first, at, line, record)
             return
         assert isinstance(record, CustomerRecord)  # every record but a close names its customer
+        if at in self._batch.known and any(map(shortest.__eq__, map(self.archive.raw, self._batch.known[at]))):
+            self._duplicates += 1  # byte for byte what the log holds
+            self.counts.duplicate += 1
+            return
         earlier = self._earlier(at, record)
         if earlier is not None:
             self._known(origin, first + at, line, record, earlier)
@@ -304,7 +316,7 @@ class Intake:
             return
         stored = seal(record, self.vault)
         self._took(origin, first, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
-        self._inputs[origin.input] = (self._inputs[origin.input][0], first + at + 1)
+        self._reach(origin, first, at + 1)
         self.close_days()
 
     def close_days(self) -> None:
@@ -347,7 +359,10 @@ class Intake:
         if not self._lines and not inputs:
             return
         batch = self._batch
-        records = [r for r, placed in zip(batch.records, batch.placed, strict=True) if placed >= 0][batch.counted :]
+        placed = batch.placed[batch.added : batch.reached]
+        records = batch.records[batch.added : batch.reached]
+        if -1 in placed:
+            records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
         facts = Counter(map(type, records))
         marks = {source: self._mark(end - self._first) for source, (_, end) in inputs.items()} if self._mark else {}
         self.vault.commit()
@@ -373,14 +388,14 @@ class Intake:
 
     def _add_ids(self, block: int) -> None:
         batch = self._batch
-        for month, at in batch.by_month(since=batch.added):
-            placed = np.array(batch.placed, dtype=np.int64)[at]
-            kept = placed >= 0
+        placed = np.array(batch.placed, dtype=np.int64)
+        for month, at in batch.by_month(batch.added, batch.reached):
+            lines = placed[at]
+            kept = lines >= 0
             if kept.any():
-                positions = (placed[kept] + (block << LINE_BITS)).astype(np.uint64)
+                positions = (lines[kept] + (block << LINE_BITS)).astype(np.uint64)
                 self.ids.add(month, batch.keys[at][kept], positions)
-        batch.added = batch.seen()
-        batch.counted = sum(placed >= 0 for placed in batch.placed)
+        batch.added = batch.reached
 
 
 def _plain(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[type[Record]]]:
@@ -388,22 +403,21 @@ def _plain(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[t
     simple = [record for record in records if record.__class__ in _SIMPLE]
     if not simple:
         return _NONE, _NONE
-    stamps = [record.occurred_at for record in simple]
-    booked = {record.booked_on for record in simple}
     try:
+        facts = set(map(_FACTS, simple))
+        sources, currencies, booked, *may_seal = map(set, zip(*facts, strict=True))
         for known, values in (
-            (SOURCES, {record.source for record in simple}),
-            (CURRENCIES, {record.currency for record in simple}),
-            (DAYS, {record.value_date for record in simple} | booked),
-            (DAYS, {stamp[:10] for stamp in stamps}),
-            (TIMES, {stamp[10:] for stamp in stamps}),
+            (SOURCES, sources),
+            (CURRENCIES, currencies),
+            (DAYS, {record.value_date for record in simple} | booked | {record.occurred_at[:10] for record in simple}),
+            (TIMES, {record.occurred_at[10:] for record in simple}),
         ):
             for value in values:
                 if value not in known and value is not UNSET:
                     known[value]  # raises ValueError if it is malformed
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: ext cannot be compared
         return _NONE, _NONE
-    if any(list(map(field, simple)).count(UNSET) != len(simple) for field in _MAY_SEAL):
+    if any(column != _ABSENT for column in may_seal):
         return _SIMPLE, _NONE
     return _SIMPLE, _SIMPLE
 
@@ -419,20 +433,18 @@ class _Batch:
         self.repeated: set[int] = set()
         self.taken: dict[int, list[Record]] = {}
         self.checked: frozenset[type[Record]] = _NONE
-        self.added = self.counted = 0
+        self.added = self.reached = 0
+        """Records before `added` are in the log; those before `reached` were judged."""
 
-    def seen(self) -> int:
-        """How many records of the batch were looked at: all up to the last one placed."""
-        return next((at + 1 for at in range(len(self.placed) - 1, -1, -1) if self.placed[at] >= 0), 0)
-
-    def by_month(self, since: int = 0) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-        """(month of occurred_at, indexes of its records from `since` on); what is no month is left out."""
-        everything = np.arange(since, len(self.records))
+    def by_month(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """(month of occurred_at, indexes of its records from `start` to `end`); what is no month is left out."""
+        end = len(self.records) if end is None else end
+        everything = np.arange(start, end)
         if len(self.months) == 1:
             if _MONTH.match(self.months[0]):
                 yield month_from(self.months[0]), everything
             return
-        of_each = np.array([r.occurred_at[:7] if isinstance(r, Record) else "" for r in self.records[since:]])
+        of_each = np.array([r.occurred_at[:7] if isinstance(r, Record) else "" for r in self.records[start:end]])
         for text in self.months:
             if _MONTH.match(text):
                 yield month_from(text), everything[of_each == text]
