@@ -14,7 +14,7 @@ from aggregates import account as accounts
 from aggregates.account import Account
 from aggregates.customer import Customer, aum_sum, changed, moved, rerun, restated, story_of
 from aggregates.customers import Customers
-from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
+from aggregates.dates import PLACES, Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
 from aggregates.postings import cause_of, legs_of, reference_of
@@ -176,30 +176,41 @@ class Shard:
             and aum_sum(customer, month) <= entry * days_in(month)
         )
 
-    def frozen(self, customer_id: str) -> bytes:
-        """A customer made cold, and its bytes."""
+    def frozen(self, customer_id: str, *, keep: bool = False) -> bytes:
+        """A customer made cold, and its bytes. keep: only the bytes, the customer stays as warm as it is."""
         found = self.customers.all[customer_id]
-        if not isinstance(found, bytes):
-            found = self.customers.all[customer_id] = freeze(found, quiet=self.is_quiet(found))
-        return found
+        if isinstance(found, bytes):
+            return found
+        cold = freeze(found, quiet=self.is_quiet(found))
+        if not keep:
+            self.customers.all[customer_id] = cold
+        return cold
 
     # ------------------------------------------------------------------------------------------ evolve
 
     def evolve(self, line: Record | Decision) -> None:
         """Apply one line of the log. Never refuses: what happened, happened."""
-        _EVOLVE[type(line)](self, line)
+        EVOLVE[type(line)](self, line)
 
 
-def _credit(shard: Shard, r: MoneyRecord) -> None:
-    customer = shard.customers.get(r.customer_id)
-    shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, r.amount)
-    shard.post(customer.accounts[r.account_id], DAYS[r.value_date], r.amount)  # type: ignore[union-attr]
+def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
+    def evolve_single(shard: Shard, r: MoneyRecord) -> None:
+        customer = shard.customers.all.get(r.customer_id)
+        if customer.__class__ is not Customer:
+            customer = shard.customers.ensure(r.customer_id)
+        value_date, delta = r.value_date, sign * r.amount
+        day = DAYS[value_date]
+        shard.count(r.source, value_date if r.booked_on is UNSET else r.booked_on, delta)
+        found = customer.accounts[r.account_id]
+        days = found.days
+        if days and day == days[-2] and found.rolled == shard.last_closed:
+            found.balance += delta
+            days[-1] += delta
+            found.sums[-1] += delta * PLACES[day][1]
+        else:
+            shard.post(found, day, delta)
 
-
-def _debit(shard: Shard, r: MoneyRecord) -> None:
-    customer = shard.customers.get(r.customer_id)
-    shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, -r.amount)
-    shard.post(customer.accounts[r.account_id], DAYS[r.value_date], -r.amount)  # type: ignore[union-attr]
+    return evolve_single
 
 
 def _legs(shard: Shard, r: MoneyRecord) -> None:
@@ -384,9 +395,9 @@ def _nothing(shard: Shard, line: Record | Decision) -> None:
     """A line that changes no state."""
 
 
-_EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
-    **dict.fromkeys(CREDITS, _credit),
-    **dict.fromkeys(DEBITS, _debit),
+EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
+    **dict.fromkeys(CREDITS, _single(1)),
+    **dict.fromkeys(DEBITS, _single(-1)),
     ProductPurchased: _legs,
     ProductRedeemed: _legs,
     ProductMatured: _legs,

@@ -5,6 +5,7 @@ the log; a derived thing that stands beyond the log belongs to another one and i
 """
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from xxhash import xxh3_128
 
 from aggregates.dates import month_from
 from aggregates.policy import Policies, Policy
-from aggregates.shard import Shard
+from aggregates.shard import EVOLVE, Shard
 from events.fields import CustomerRecord
 from infra.sqlite_snapshots import SnapshotDamaged
 from infra.sqlite_views import SqliteViews
@@ -28,7 +29,9 @@ from projections.feed import Feed
 
 LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
-_LINES_PER_CUSTOMER = 10
+WARM_CUSTOMERS = 100_000
+"""Customers touched since the last checkpoint stay unpacked, unless they are more than these."""
+_LINES_PER_CUSTOMER = 20
 _SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
 """Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""
 _LINES_AT_MOST = 5_000_000
@@ -160,6 +163,7 @@ class Keeper:
             self.intake.sweep()
         block = self.log.head().block
         customers, touched = self.shard.customers, self.intake.touched
+        warm = frozenset(touched) if len(touched) <= WARM_CUSTOMERS else frozenset()
         if self._told:
             found = (customers.ensure(customer_id) for customer_id in touched)
             self.views.put(Feed(self._told, found, self.shard, self.log.shard.hex()), block)
@@ -168,7 +172,7 @@ class Keeper:
         if self.ids.through < block:
             self.ids.flush(block)
         if self.snapshots.block() != block:
-            self.snapshots.save(block, stamp_of(self.log, block), frame_of(self.shard), chunks_of(self.shard))
+            self.snapshots.save(block, stamp_of(self.log, block), frame_of(self.shard), chunks_of(self.shard, warm))
 
 
 class DerivedAhead(Exception):
@@ -187,15 +191,19 @@ def stamp_of(log: EventLog, number: int) -> str:
 def evolve(shard: Shard, lines: list[Line]) -> None:
     """Bring a state behind these lines."""
     for line in lines:
-        shard.evolve(line)
+        EVOLVE[line.__class__](shard, line)
 
 
-def customers_of(lines: list[Line]) -> Iterator[str]:
+def customers_of(lines: list[Line]) -> set[str]:
     """Ids of the customers that lines are about."""
-    for line in lines:
-        customer_id = getattr(line, "customer_id", None)
-        if customer_id:
-            yield customer_id
+    try:
+        found = set(map(_CUSTOMER, lines))
+    except AttributeError:  # a close, or another line that is about nobody
+        found = {getattr(line, "customer_id", None) for line in lines}
+    return {customer_id for customer_id in found if customer_id}
+
+
+_CUSTOMER = attrgetter("customer_id")
 
 
 def add_ids(ids: IdIndex, block: int, lines: list[Line]) -> None:

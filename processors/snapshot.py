@@ -1,6 +1,6 @@
 """The state of a shard as parts that can be stored and loaded: a speed-up, never a source (laws of the log 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 
 import msgspec
@@ -65,11 +65,11 @@ def frame_of(shard: Shard) -> bytes:
     )
 
 
-def chunks_of(shard: Shard) -> Iterator[bytes]:
-    """The customers in order of arrival, compressed, so many a chunk. Customers are left cold."""
+def chunks_of(shard: Shard, warm: Container[str] = ()) -> Iterator[bytes]:
+    """The customers in order of arrival, compressed, so many a chunk. All but the warm ones are left cold."""
     ids = iter(list(shard.customers.all))
     while part := list(islice(ids, CUSTOMERS_A_CHUNK)):
-        yield _compress(_encode(_Chunk(part, [shard.frozen(customer_id) for customer_id in part])))
+        yield _compress(_encode(_Chunk(part, [shard.frozen(each, keep=each in warm) for each in part])))
 
 
 def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:

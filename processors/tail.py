@@ -29,7 +29,9 @@ def told(block: Block, lines: list[Record | Decision]) -> Told:
     types = Counter(map(type, lines))
     facts = {type_name(cls): n for cls, n in types.items() if issubclass(cls, Record)}
     first = block.first
-    decisions = [(first + at, line) for at, line in enumerate(lines) if isinstance(line, Decision)]
+    decisions: list[tuple[int, Decision]] = []
+    if sum(facts.values()) < len(lines):
+        decisions = [(first + at, line) for at, line in enumerate(lines) if isinstance(line, Decision)]
     return Told(block.number, block.at, facts, block.duplicates, decisions)
 
 

@@ -296,7 +296,7 @@ def test_brackets_in_a_text_are_not_deep() -> None:
 
 
 def test_a_nested_ext_does_not_hide_a_key_that_stands_twice() -> None:
-    reasons = {}
+    reasons: dict[str, list[int]] = {}
     for depth in range(2, 80):
         found = codec.decode(with_own(nested(depth), b'"amount":1,'))
         assert isinstance(found, Refusal)
