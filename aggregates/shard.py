@@ -99,7 +99,8 @@ class Shard:
             self.oldest: Month = max(
                 self.last_closed - self.policy.restatement_months + 1, self.first_month, self.kept_from
             )
-            self.window: Day = first_day(self.oldest) if self.last_closed else 0
+            kept = max(self.last_closed - self.retained + 1, self.first_month, self.kept_from)
+            self.window: Day = first_day(kept) if self.last_closed else 0
 
     @property
     def open_day(self) -> Day:

@@ -115,6 +115,14 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 }
 
 
+def to_json(value: Any) -> bytes:
+    """A decision or a row as JSON; sums beyond 64 bits, which msgspec does not write, too."""
+    try:
+        return encode(value)
+    except OverflowError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def metas(annotation: Any) -> Iterator[Meta]:
     """Every msgspec ``Meta`` inside an annotation, through unions and lists."""
     for extra in getattr(annotation, "__metadata__", ()):

@@ -80,6 +80,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="t
     """A line of the log that no publisher sent."""
 
 
+def _plain(value: Any) -> Any:
+    """Builtins as JSON would give them back: lists for tuples."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 class TierChanged(Decision, frozen=True, tag="tier_changed"):
     """A tier change (CONTRACT §5) and the whole tier after it."""
 
@@ -101,7 +108,7 @@ class TierChanged(Decision, frozen=True, tag="tier_changed"):
 
     def published(self) -> dict[str, Any]:
         """The tier change as subscribers see it."""
-        fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        fields: dict[str, Any] = _plain(msgspec.to_builtins(self))
         del fields["type"], fields["tier"]
         return fields
 

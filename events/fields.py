@@ -94,7 +94,7 @@ class Totals(Part, frozen=True):
     """Control totals of a close: how many AUM-moving postings were booked that day and their signed sum."""
 
     count: Count
-    signed_sum: int
+    signed_sum: Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1, description="minor units, may be negative")]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, tag_field="type"):

@@ -31,7 +31,7 @@ LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
 WARM_CUSTOMERS = 100_000
 """Customers touched since the last checkpoint stay unpacked, unless they are more than these."""
-_LINES_PER_CUSTOMER = 20
+_LINES_PER_CUSTOMER = 25
 _SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
 """Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""
 _LINES_AT_MOST = 5_000_000

@@ -176,7 +176,7 @@ class _Windows(_Strict):
     watch_months: _AtLeastOne = 3
     exit_months: _AtLeastOne = 6
     grace_months: _AtLeastOne = 2
-    special_years: _AtLeastOne = 1
+    special_years: Annotated[int, Field(ge=1, le=100)] = 1
     restatement_months: _AtLeastOne = 12
 
 

@@ -1,6 +1,7 @@
 """Lines from files and generators in batches, each with a mark by which a run that was cut off finds its place again."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import BinaryIO
 
 from xxhash import xxh3_128
@@ -21,16 +22,21 @@ class Batch:
 
     def mark(self, lines: int) -> Mark:
         """The mark behind the first so many lines of the batch."""
-        end = 0
         if lines == self.data.count(b"\n"):
-            end, lines_left = len(self.data), 0
-        else:
-            lines_left = lines
-        for _ in range(lines_left):
+            return Mark(self._size + len(self.data), self.after.hexdigest(), self.first + lines)
+        end = 0
+        for _ in range(lines):
             end = self.data.index(b"\n", end) + 1
         digest = self._digest.copy()
         digest.update(self.data[:end])
         return Mark(self._size + end, digest.hexdigest(), self.first + lines)
+
+    @cached_property
+    def after(self) -> xxh3_128:
+        """Digest of everything up to the end of the batch."""
+        digest = self._digest.copy()
+        digest.update(self.data)
+        return digest
 
 
 def batches(stream: BinaryIO, taken: Mark) -> Iterator[Batch]:
@@ -95,7 +101,8 @@ def _batches(pieces: Iterator[bytes], mark: Mark, digest: xxh3_128) -> Iterator[
     """mark, digest: what is behind the stream's present place."""
     size, lines = mark.size, mark.lines
     for piece in pieces:
-        yield Batch(lines, piece, size, digest.copy())
-        digest.update(piece)
+        batch = Batch(lines, piece, size, digest)
+        yield batch
+        digest = batch.after
         size += len(piece)
         lines += piece.count(b"\n")

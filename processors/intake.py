@@ -49,7 +49,6 @@ _NONE: frozenset[type[Record]] = frozenset()
 _ABSENT = {UNSET}
 _FACTS = attrgetter("source", "currency", "booked_on", "memo", "counterparty", "ext", "sealed")
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
-_encode_decision = msgspec.json.Encoder().encode
 
 
 class Counts(msgspec.Struct):
@@ -249,7 +248,7 @@ class Intake:
     def _decide(self, decision: Decision, customer_id: str) -> None:
         """Put a decision, already evolved, into the block."""
         self._decisions.append((self.log.head().lines + len(self._lines), decision))
-        self._lines.append(_encode_decision(decision))
+        self._lines.append(codec.to_json(decision))
         self._customers.append(crc32(customer_id.encode()))
 
     def _refuse(

@@ -10,6 +10,7 @@ from aggregates.packing import STATE_VERSION
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
 from aggregates.waiting import Asked, Calendar, StatedTotals, Statement, Waiting
+from events.codec import to_json
 
 CUSTOMERS_A_CHUNK = 20_000
 
@@ -20,7 +21,7 @@ class Frame(msgspec.Struct):
     version: int
     policies: list[Policy]
     calendar: Calendar
-    totals: dict[str, dict[str, list[int]]]
+    totals: bytes
     statements: dict[int, list[Statement]]
     stated_totals: dict[int, list[StatedTotals]]
     asked: list[Asked]
@@ -37,6 +38,7 @@ class _Chunk(msgspec.Struct, array_like=True):
     packed: list[bytes]
 
 
+_decode_totals = msgspec.json.Decoder(dict[str, dict[str, list[int]]]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_frame = msgspec.msgpack.Decoder(Frame).decode
 _decode_chunk = msgspec.msgpack.Decoder(_Chunk).decode
@@ -45,13 +47,13 @@ _decompress = zstandard.ZstdDecompressor().decompress
 
 
 def frame_of(shard: Shard) -> bytes:
-    """The frame of a shard as bytes. Raises OverflowError when a control total is beyond 64 bits."""
+    """The frame of a shard as bytes."""
     return _encode(
         Frame(
             STATE_VERSION,
             list(shard.policies),
             shard.calendar,
-            shard.totals,
+            to_json(shard.totals),
             shard.statements,
             shard.stated_totals,
             shard.asked,
@@ -84,7 +86,7 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     for chunk in chunks:
         part = _decode_chunk(_decompress(chunk))
         shard.customers.all.update(zip(part.ids, part.packed, strict=True))
-    shard.calendar, shard.totals, shard.statements = found.calendar, found.totals, found.statements
+    shard.calendar, shard.totals, shard.statements = found.calendar, _decode_totals(found.totals), found.statements
     shard.stated_totals = found.stated_totals
     shard.asked, shard.brought = found.asked, found.brought
     shard.late = dict.fromkeys(found.late)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from events.codec import to_json
 from events.decisions import IntegrityAlerted
 from projections.feed import Feed, Row
 from projections.table import Table
@@ -31,7 +32,7 @@ class Alerts:
 
 
 def _kept(field: str, value: int | str | None) -> int | str | None:
-    return msgspec.json.encode(value).decode() if field in _JSON else value
+    return to_json(value).decode() if field in _JSON else value
 
 
 def alert_rows(kept: Iterable[Row]) -> Iterator[dict[str, Any]]:

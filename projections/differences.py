@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from events.codec import to_json
 from projections.customers import Aum, restored
 from projections.feed import Basis, Projection, Row
 from projections.table import Table
@@ -114,5 +115,5 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _text(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
+    text = to_json(value).decode()
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

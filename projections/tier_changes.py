@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
+from events.codec import to_json
 from events.decisions import TierChanged
 from projections.feed import Feed, Row
 from projections.table import Table
@@ -24,5 +23,5 @@ class TierChanges:
         """The tier changes among the decisions."""
         for told, _, decision in feed.decisions():
             if isinstance(decision, TierChanged):
-                change = msgspec.json.encode(decision.published()).decode()
+                change = to_json(decision.published()).decode()
                 yield decision.customer_id, decision.sequence, change, told.block

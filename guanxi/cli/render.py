@@ -8,13 +8,13 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 import click
-import msgspec
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from aggregates.money import exponent
 from aggregates.policy import DEFAULT_LADDER, Level, Policy
+from events.codec import to_json
 from guanxi.cli.options import Asked
 from guanxi.cli.tables import Head, laid_out, widened, widths_of
 from guanxi.cli.words import STATES, Words
@@ -157,11 +157,6 @@ def put_json_lines(rows: Iterable[Row]) -> None:
     out = sys.stdout.buffer
     for row in rows:
         out.write(to_json(row) + b"\n")
-
-
-def to_json(value: Any) -> bytes:
-    """Compact JSON, UTF-8; integers of any size."""
-    return msgspec.json.encode(value)
 
 
 def put_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:

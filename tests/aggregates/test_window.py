@@ -167,9 +167,6 @@ def test_the_oldest_month_kept_outlives_a_snapshot() -> None:
     assert take(loaded, deposit("C1", "A1", "1.00", on="2026-05-01", id="d")) != []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="tiers before the short window are forgotten: run again, the customer begins as ordinary"
-)
 @pytest.mark.parametrize("is_known_from_the_start", [True, False])
 def test_under_a_longer_window_the_machine_begins_with_the_tier_of_that_time(is_known_from_the_start: bool) -> None:
     short = Policy(version="short", restatement_months=1)

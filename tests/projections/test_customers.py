@@ -106,7 +106,7 @@ def test_one_customer_alone(world: World) -> None:
 @pytest.mark.parametrize("balance", [INT64_MAX, INT64_MAX + 1, -INT64_MAX, -INT64_MAX - 1, 10**30, -(10**30), 0])
 def test_sums_of_any_size_come_back_as_they_were(tmp_path: Path, balance: int) -> None:
     assert narrow(wide(balance)) == balance
-    customer = Customer("C1", {"A1": Account("deposit", 738_000, 0, balance, 0, [738_000, balance], [], None)})
+    customer = Customer("C1", {"A1": Account("deposit", 738_000, 0, balance, 0, 0, [738_000, balance], [], None)})
     with SqliteViews(tmp_path / "views", write=True) as views:
         views.put(Feed([], [customer], Shard(Policies([Policy()])), "s1"), 0)
         assert list(views.aum()) == [{"customer_id": "C1", "spot": balance}]
