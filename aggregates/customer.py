@@ -61,7 +61,10 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     @property
     def spot_minor(self) -> int:
         """Spot AUM: the balances of all accounts after everything taken so far, minor units (DOMAIN §3)."""
-        return sum(account.balance for account in self.accounts.values())
+        total = 0
+        for account in self.accounts.values():
+            total += account.balance
+        return total
 
     @property
     def has_transactions(self) -> bool:

@@ -82,7 +82,13 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer 
         ):
             return _legs(shard, r, None, None)
         delta = sign * r.amount
-        shard.count(r.source, value_date if r.booked_on is UNSET else r.booked_on, delta)
+        booked_on = value_date if r.booked_on is UNSET else r.booked_on
+        try:
+            counted_so_far = shard.totals[r.source][booked_on]
+            counted_so_far[0] += 1
+            counted_so_far[1] += delta
+        except KeyError:
+            shard.count(r.source, booked_on, delta)
         days = found.days
         if days and day == days[-2] and found.rolled == shard.last_closed:
             found.balance += delta

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from aggregates import account as accounts
 from aggregates.account import Account
-from aggregates.customer import Customer, aum_sum, changed, moved, rerun, restated, story_of
+from aggregates.customer import Customer, changed, moved, rerun, restated, story_of
 from aggregates.customers import Customers
 from aggregates.dates import PLACES, Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
@@ -93,6 +93,7 @@ class Shard:
         if len(self.policies):
             self.currency = self.policies.latest.currency
             self.retained = self.policies.retained_months
+            self.lowest_entry = min(policy.entry_minor for policy in self.policies)
             self.policy = self.policies.at(
                 month_of(self.open_day) if self.closed_through else self.first_month or EARLIEST
             )
@@ -170,12 +171,14 @@ class Shard:
         if customer.story is not None or not self.first_month:
             return False
         month = self.last_closed + 1 if self.last_closed else self.first_month
-        entry = min(policy.entry_minor for policy in self.policies)
-        return (
-            customer.spot_minor <= entry
-            and all(accounts.last_change(account) <= last_day(month) for account in customer.accounts.values())
-            and aum_sum(customer, month) <= entry * days_in(month)
-        )
+        end, days = last_day(month), days_in(month)
+        spot = total = 0
+        for account in customer.accounts.values():
+            if accounts.last_change(account) > end:
+                return False
+            spot += account.balance
+            total += accounts.month_sum(account, month)
+        return spot <= self.lowest_entry and total <= self.lowest_entry * days
 
     def frozen(self, customer_id: str, *, keep: bool = False) -> bytes:
         """A customer made cold, and its bytes. keep: only the bytes, the customer stays as warm as it is."""

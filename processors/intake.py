@@ -107,36 +107,43 @@ class Intake:
         batch = self._batch = self._look_up(records)
         self._inputs.setdefault(origin.input, (first, first))
         self._first, self._mark = first, mark
-        shard, touch, placed, odd = self.shard, self.touched.add, batch.placed, batch.odd
-        appended, customers = self._lines, self._customers
+        shard, odd = self.shard, batch.odd
         batch.checked, plain = _plain(records)
+        waits = 0  # records from here on were taken, decided nothing and are not in the block yet
         for at, record in enumerate(records):
             kind = record.__class__
             if kind in plain and at not in odd:
                 outcome = TAKE[kind](shard, record, None, None)
                 if outcome is NOTHING:
-                    customer_id = record.customer_id
-                    touch(customer_id)
-                    placed[at] = len(appended)
-                    appended.append(shortest[at])
-                    customers.append(crc32(customer_id.encode()))
                     continue
+                self._append_plain(shortest, waits, at)
                 self._took(origin, first, at, lines[at], record, record, outcome)
-                continue
-            if (
-                kind in _NEVER_PERSONAL
-                and at not in odd
-                and record.ext is UNSET
-                and record.sealed is UNSET
-                and self._take_open(origin, first, at, lines[at], shortest[at], record)
-            ):
-                continue
-            if record is not None:
-                self._reach(origin, first, at)
-                self._take_one(origin, first, at, lines[at], shortest[at], record)
-            appended, customers = self._lines, self._customers
+            else:
+                self._append_plain(shortest, waits, at)
+                if record is not None and not (
+                    kind in _NEVER_PERSONAL
+                    and at not in odd
+                    and record.ext is UNSET
+                    and record.sealed is UNSET
+                    and self._take_open(origin, first, at, lines[at], shortest[at], record)
+                ):
+                    self._reach(origin, first, at)
+                    self._take_one(origin, first, at, lines[at], shortest[at], record)
+            waits = at + 1
+        self._append_plain(shortest, waits, len(records))
         self._reach(origin, first, len(lines))
         self.commit()
+
+    def _append_plain(self, shortest: list[bytes], start: int, end: int) -> None:
+        """Put a run of records that were taken and decided nothing into the block."""
+        if start == end:
+            return
+        batch, at = self._batch, len(self._lines)
+        ids = [record.customer_id for record in batch.records[start:end]]
+        self.touched.update(ids)
+        batch.placed[start:end] = range(at, at + end - start)
+        self._lines += shortest[start:end]
+        self._customers += map(crc32, map(str.encode, ids))
 
     def _take_open(
         self, origin: Origin, first: int, at: int, line: bytes, shortest: bytes, record: CustomerRecord
@@ -428,16 +435,17 @@ class Intake:
 
 def _plain(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[type[Record]]]:
     """Types of which every record of a batch is well formed, and of these those with nothing to seal; judged all at once."""
-    simple = [record for record in records if record.__class__ in _SIMPLE]
+    simple = records if _SIMPLE.issuperset(map(type, records)) else [r for r in records if r.__class__ in _SIMPLE]
     if not simple:
         return _NONE, _NONE
     try:
         facts = set(map(_FACTS, simple))
         sources, currencies, booked, *may_seal = map(set, zip(*facts, strict=True))
+        dates = {(record.value_date, record.occurred_at[:10]) for record in simple}
         for known, values in (
             (SOURCES, sources),
             (CURRENCIES, currencies),
-            (DAYS, {record.value_date for record in simple} | booked | {record.occurred_at[:10] for record in simple}),
+            (DAYS, booked.union(*dates)),
             (TIMES, {record.occurred_at[10:] for record in simple}),
         ):
             for value in values:
