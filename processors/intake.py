@@ -151,8 +151,11 @@ class Intake:
         """Take a record that has nothing to seal and no identity to compare; False: it wants a closer look."""
         try:
             codec.check(record)
+        except ValueError:
+            return False
+        try:
             outcome = TAKE[type(record)](self.shard, record, None, None)
-        except (ValueError, HistoryNeeded):
+        except HistoryNeeded:
             return False
         if outcome is NOTHING:
             self.touched.add(record.customer_id)
