@@ -204,7 +204,13 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
             customer = shard.customers.ensure(r.customer_id)
         value_date, delta = r.value_date, sign * r.amount
         day = DAYS[value_date]
-        shard.count(r.source, value_date if r.booked_on is UNSET else r.booked_on, delta)
+        booked_on = value_date if r.booked_on is UNSET else r.booked_on
+        try:
+            counted_so_far = shard.totals[r.source][booked_on]
+            counted_so_far[0] += 1
+            counted_so_far[1] += delta
+        except KeyError:
+            shard.count(r.source, booked_on, delta)
         found = customer.accounts[r.account_id]
         days = found.days
         if days and day == days[-2] and found.rolled == shard.last_closed:

@@ -4,7 +4,6 @@ Beside the log `NAME` stand: `NAME-lock`, held by the process that writes; `NAME
 master key, and `NAME-master.key`, both to be kept; `NAME-views`, `NAME-ids`, `NAME-snapshot`, derived, which may be deleted.
 """
 
-import gc
 import os
 import sqlite3
 import sys
@@ -22,7 +21,7 @@ from aggregates.dates import iso, iso_month
 from aggregates.policy import Policy, PolicyRefused
 from guanxi import policy_file
 from guanxi.errors import FoundWrong, UserError
-from guanxi.keeper import DerivedAhead, Keeper, rebuild
+from guanxi.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from guanxi.reading import Batch, batches, batches_of
 from guanxi.settings import Settings
 from infra.ids import IdIndex, IdIndexError
@@ -344,18 +343,6 @@ class Bank:
                 self.views.close()
                 self._ids.close()
             self._stack.close()
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the cyclic garbage collector: millions of customers hold no cycles, and looking for them costs a sixth."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def open_bank(settings: Settings, *, write: bool, say: Say = _nothing) -> Bank:
