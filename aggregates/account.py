@@ -64,6 +64,17 @@ def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
 
     first_month: F, 0 while unknown; earlier value dates count as its first day (DOMAIN §3).
     """
+    days = account.days
+    if days and day >= days[-2]:  # nine of ten: money of the latest day or a later one; a valued account has no `days`
+        month, left = PLACES[day]
+        if month == account.summed:
+            account.sums[-1] += delta * left
+            account.balance += delta
+            if day == days[-2]:
+                days[-1] += delta
+            else:
+                days += (day, delta)
+            return
     valued = account.valued
     if valued is None:
         _move(account, day, delta, first_month)

@@ -12,7 +12,7 @@ from aggregates import account as accounts
 from aggregates.account import Account
 from aggregates.checks import counted_month, refused_account, refused_age, refused_currency, refused_date
 from aggregates.customer import Customer, aum_sum
-from aggregates.dates import PLACES, Day, iso, iso_month
+from aggregates.dates import Day, iso, iso_month
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
 from aggregates.postings import cause_of, legs_of, reference_of
@@ -89,13 +89,9 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer 
             counted_so_far[1] += delta
         except KeyError:
             shard.count(r.source, booked_on, delta)
-        days = found.days
-        if days and day == days[-2] and found.rolled == shard.last_closed:
-            found.balance += delta
-            days[-1] += delta
-            found.sums[-1] += delta * PLACES[day][1]
-        else:
-            shard.post(found, day, delta)
+        if found.rolled != shard.last_closed:
+            accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
+        accounts.post(found, day, delta, shard.first_month)
         return NOTHING
 
     return take_single

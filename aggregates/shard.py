@@ -14,7 +14,7 @@ from aggregates import account as accounts
 from aggregates.account import Account
 from aggregates.customer import Customer, changed, moved, rerun, restated, story_of
 from aggregates.customers import Customers
-from aggregates.dates import PLACES, Day, Month, day_of, days_in, first_day, last_day, month_of
+from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
 from aggregates.postings import cause_of, legs_of, reference_of
@@ -212,13 +212,9 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
         except KeyError:
             shard.count(r.source, booked_on, delta)
         found = customer.accounts[r.account_id]
-        days = found.days
-        if days and day == days[-2] and found.rolled == shard.last_closed:
-            found.balance += delta
-            days[-1] += delta
-            found.sums[-1] += delta * PLACES[day][1]
-        else:
-            shard.post(found, day, delta)
+        if found.rolled != shard.last_closed:
+            accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
+        accounts.post(found, day, delta, shard.first_month)
 
     return evolve_single
 
