@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from aggregates import account as accounts
 from aggregates.account import Account
-from aggregates.customer import Customer, changed, moved, rerun, restated, story_of
+from aggregates.customer import Customer, changed, moved, rerun, restated, roll_accounts, story_of
 from aggregates.customers import Customers
 from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
@@ -159,8 +159,7 @@ class Shard:
 
     def roll(self, customer: Customer) -> None:
         """Bring all accounts of a customer to the last closed month."""
-        for account in customer.accounts.values():
-            accounts.roll(account, self.last_closed, self.first_month, self.retained)
+        roll_accounts(customer, self.last_closed, self.first_month, self.retained)
 
     def is_quiet(self, customer: Customer) -> bool:
         """Whether no month end can decide anything about a customer until its next record (DOMAIN §4, ordinary).
