@@ -29,8 +29,10 @@ from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews, ViewsUnusable
 from infra.vault import Vault, has_keys, master_key
+from processors.history import History
 from processors.intake import Counts, Origin
 from processors.ports import LogBusy, Mark
+from processors.stored import Line
 from projections.differences import Difference
 from projections.feed import Freshness
 
@@ -190,6 +192,14 @@ class Bank:
             being_written=is_locked(self.path),
         )
 
+    def lines_of(self, customer_id: str, until_block: int | None = None) -> Iterator[tuple[int, int, Line]]:
+        """(block, number of the line in the whole log, line) of everything about a customer, in log order.
+
+        until_block: the last block that is looked at, None for all there are. Raises LogDamaged.
+        """
+        history = self._history if self._keeper is None else self._keeper.intake.history
+        return history.lines_of(customer_id, until_block)
+
     def rebuild(self, *, check: bool, progress: Blocks = _nothing) -> Iterator[Difference]:
         """Every projection anew from the log. check: tell each difference from the live ones and change nothing.
 
@@ -230,6 +240,7 @@ class Bank:
         if not Path(views).exists() or not self._fit(views):
             self._catch_up()
         self.views = self._closing(SqliteViews(views))
+        self._history = History(self._log)
 
     def _fit(self, views: str) -> bool:
         """Whether views are whole, of this log and stand at its end."""

@@ -222,17 +222,10 @@ class SqliteEventLog:
             raise KeyError(number)
         return layout.unpack(found[0].state, number)
 
-    def blocks_of(self, customer: int) -> Iterator[Block]:
+    def customers(self, number: int) -> bytes:
         """See the port."""
-        wanted = customer.to_bytes(4, "little")
-        for number in range(1, self._head.block + 1):
-            header = self._header(number)
-            column = header.cols.get("cust", b"")
-            at = column.find(wanted)
-            while at >= 0 and at % 4:
-                at = column.find(wanted, at + 1)
-            if at >= 0:
-                yield self.block(number)
+        column: bytes = self._header(number).cols.get("cust", b"")
+        return column
 
     def _header(self, number: int) -> layout.Header:
         size = 65_536
@@ -247,6 +240,8 @@ class SqliteEventLog:
                     row = cursor.fetchone()
             except (PersistenceError, sqlite3.Error) as error:
                 raise _failure(self.path, error, "check that it may be read") from error
+            if row is None:
+                raise KeyError(number)
             start = bytes(row["start"])
             wanted = 12 + int.from_bytes(start[4:8], "little")
             if wanted <= len(start) or len(start) == row["size"]:

@@ -5,7 +5,6 @@ Rare on the way in, so the log itself answers; the blocks looked at last are kep
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from zlib import crc32
 
 from xxhash import xxh3_64_intdigest
 
@@ -15,8 +14,9 @@ from aggregates.waiting import Calendar
 from events.decisions import AccountDaysKept, PostingReversed
 from events.fields import CustomerRecord, Record
 from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
+from processors.history import History
 from processors.ports import EventLog, IdIndex
-from processors.stored import Line, decode_line, decode_lines
+from processors.stored import Line, decode_line
 
 LINE_BITS = 24
 BLOCKS_KEPT = 64
@@ -35,8 +35,8 @@ def position_of(block: int, line: int) -> int:
 class Archive:
     """Reads lines back from the log; see the module."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    def __init__(self, log: EventLog, history: History) -> None:
+        self._log, self._history = log, history
         self._blocks: OrderedDict[int, list[bytes]] = OrderedDict()
 
     def raw(self, position: int) -> bytes:
@@ -72,13 +72,7 @@ class Archive:
 
     def lines_of(self, customer_id: str) -> Iterator[Line]:
         """Every line about a customer, in log order."""
-        wanted = f'"customer_id":"{customer_id}"'.encode()
-        for block in self._log.blocks_of(crc32(customer_id.encode())):
-            if wanted not in block.body and not _needs_escape(customer_id):
-                continue
-            for line in decode_lines(block.body):
-                if getattr(line, "customer_id", None) == customer_id:
-                    yield line
+        return (line for _, _, line in self._history.lines_of(customer_id))
 
     def history(self, customer_id: str, shard: Shard) -> Customer:
         """The customer's accounts folded anew without closed months: every day of every account is kept."""
@@ -99,7 +93,3 @@ _ON_ACCOUNTS: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed]
     AccountDaysKept,
     PostingReversed,
 )
-
-
-def _needs_escape(text: str) -> bool:
-    return not text.isascii() or not text.isprintable() or '"' in text or "\\" in text

@@ -33,6 +33,7 @@ from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
 from events.transactions import CREDITS, DEBITS, AccountClosed, AccountOpened, BalanceStated, Reversal, ValuationUpdated
 from processors.archive import LINE_BITS, Archive, key_of
+from processors.history import History
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
 from processors.stored import same, seal
 from processors.sweep import sweep
@@ -80,7 +81,8 @@ class Intake:
         now: Callable[[], str],
     ) -> None:
         self.log, self.shard, self.ids, self.vault = log, shard, ids, vault
-        self.archive = Archive(log)
+        self.history = History(log)
+        self.archive = Archive(log, self.history)
         self.counts = Counts()
         self.touched: set[str] = set()
         self._tell, self._now = tell, now

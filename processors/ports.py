@@ -99,8 +99,8 @@ class EventLog(Protocol):
     def block(self, number: int) -> Block:
         """One block. Raises LogDamaged, or KeyError if there is none."""
 
-    def blocks_of(self, customer: int) -> Iterator[Block]:
-        """Blocks with a line about a customer, named by the crc32 of its id: other customers' lines are in them too."""
+    def customers(self, number: int) -> bytes:
+        """The column `customers` of one block, its lines left unread. Raises LogDamaged, or KeyError if there is none."""
 
     def close(self) -> None:
         """Let go of the log; another process may write it."""
