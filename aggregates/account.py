@@ -8,6 +8,10 @@ staying put after the last known day. After `summed` the balance is what it is.
 A valued account keeps its days for all those months, since a late purchase is absorbed by a later valuation: per day
 the money, the effect of the valuation that stands, and the day's valuations. Holdings are valued from their opening,
 deposits and margin from their first valuation (see ``keep_days``).
+
+Every change of a balance is also written down as a move: account number, day from which it counts, amount. Moves are
+only ever added and plainly added up: those of the first so many blocks up to a day are the end-of-day balance of that day
+as the log knew it then.
 """
 
 from bisect import bisect_left
@@ -37,8 +41,12 @@ class Valued(msgspec.Struct, array_like=True, gc=False):
 
 
 class Account(msgspec.Struct, array_like=True, gc=False):
-    """State of one account; see the module. All amounts in minor units. rolled: the last closed month it was brought to."""
+    """State of one account; see the module. All amounts in minor units.
 
+    number: order of opening among all accounts of the shard, from 0; rolled: the last closed month it was brought to.
+    """
+
+    number: int
     category: str
     opened: Day
     closed: Day
@@ -50,19 +58,20 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     valued: Valued | None
 
 
-def opened(category: str, on: Day, last_closed: Month) -> Account:
+def opened(number: int, category: str, on: Day, last_closed: Month) -> Account:
     """A new account; last_closed: L, 0 while no month is closed."""
     valued = Valued([], [], [], []) if category in VALUED_CATEGORIES else None
-    return Account(category, on, 0, 0, last_closed, 0, [], [], valued)
+    return Account(number, category, on, 0, 0, last_closed, 0, [], [], valued)
 
 
 # ---------------------------------------------------------------------------------------------- movements
 
 
-def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
+def post(account: Account, day: Day, delta: int, first_month: Month, moves: list[int]) -> None:
     """Money of `delta` counts from `day` on. The account must be rolled to the last closed month.
 
-    first_month: F, 0 while unknown; earlier value dates count as its first day (DOMAIN §3).
+    first_month: F, 0 while unknown; earlier value dates count as its first day (DOMAIN §3). moves: gains what moved, flat:
+    number, day, amount, …
     """
     days = account.days
     if days and day >= days[-2]:  # nine of ten: money of the latest day or a later one; a valued account has no `days`
@@ -70,6 +79,7 @@ def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
         if month == account.summed:
             account.sums[-1] += delta * left
             account.balance += delta
+            moves += (account.number, day, delta)
             if day == days[-2]:
                 days[-1] += delta
             else:
@@ -77,32 +87,32 @@ def post(account: Account, day: Day, delta: int, first_month: Month) -> None:
             return
     valued = account.valued
     if valued is None:
-        _move(account, day, delta, first_month)
+        _move(account, day, delta, first_month, moves)
         return
     day = _counted(day, first_month)
     at = _place(valued, day)
     valued.money[at] += delta
     after = _next_mark(valued, at)
     if after is None:
-        _move(account, day, delta, first_month)
+        _move(account, day, delta, first_month, moves)
     elif after == at:
         valued.effect[at] -= delta
     else:
         valued.effect[after] -= delta
-        _move(account, day, delta, first_month)
-        _move(account, valued.day[after], -delta, first_month)
+        _move(account, day, delta, first_month, moves)
+        _move(account, valued.day[after], -delta, first_month, moves)
 
 
-def value(account: Account, day: Day, market_value: int, reference: str, first_month: Month) -> None:
+def value(account: Account, day: Day, market_value: int, reference: str, first_month: Month, moves: list[int]) -> None:
     """A valuation: the balance at the end of `day` is `market_value`. Only for a valued account."""
     valued = _valued(account)
     at = _place(valued, _counted(day, first_month))
     valued.taken += 1
     valued.marks[at] += [market_value, valued.taken, reference]
-    _stand(account, at, market_value - _balance_at(account, at), first_month)
+    _stand(account, at, market_value - _balance_at(account, at), first_month, moves)
 
 
-def unvalue(account: Account, day: Day, reference: str, first_month: Month) -> None:
+def unvalue(account: Account, day: Day, reference: str, first_month: Month, moves: list[int]) -> None:
     """Undo a valuation: the fold without it."""
     valued = _valued(account)
     at = _place(valued, _counted(day, first_month))
@@ -111,18 +121,18 @@ def unvalue(account: Account, day: Day, reference: str, first_month: Month) -> N
     del marks[place : place + _MARK]
     stands = marks[-_MARK] if marks else None
     change = -valued.effect[at] if stands is None else int(stands) - _balance_at(account, at)
-    _stand(account, at, change, first_month)
+    _stand(account, at, change, first_month, moves)
 
 
-def _stand(account: Account, at: int, change: int, first_month: Month) -> None:
+def _stand(account: Account, at: int, change: int, first_month: Month, moves: list[int]) -> None:
     """The valuation that stands on a day changed its end-of-day balance; the next valuation takes that back."""
     valued = _valued(account)
     valued.effect[at] += change
-    _move(account, valued.day[at], change, first_month)
+    _move(account, valued.day[at], change, first_month, moves)
     after = _next_mark(valued, at + 1)
     if after is not None:
         valued.effect[after] -= change
-        _move(account, valued.day[after], -change, first_month)
+        _move(account, valued.day[after], -change, first_month, moves)
 
 
 def _valued(account: Account) -> Valued:
@@ -154,8 +164,9 @@ def _balance_at(account: Account, at: int) -> int:
     return account.balance - sum(valued.money[at + 1 :]) - sum(valued.effect[at + 1 :])
 
 
-def _move(account: Account, day: Day, delta: int, first_month: Month) -> None:
+def _move(account: Account, day: Day, delta: int, first_month: Month, moves: list[int]) -> None:
     """The balance changes by `delta` from `day` on, by money or by the effect of a valuation."""
+    moves += (account.number, day, delta)
     month, left = PLACES[day]
     summed = account.summed
     if month == summed:
@@ -288,6 +299,11 @@ def month_sum(account: Account, month: Month) -> int:
     return 0 if month <= account.rolled else _counted_sum(account, month)
 
 
+def balance_of(account: Account) -> int:
+    """The balance after everything taken so far, minor units."""
+    return account.balance
+
+
 def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None:
     """End-of-day balance of a day, minor units; None where the account no longer keeps that day.
 
@@ -347,7 +363,7 @@ def holds_all_days(account: Account) -> bool:
     return not account.rolled or account.opened > last_day(account.rolled)
 
 
-def begin_first_month(account: Account, first_month: Month) -> None:
+def begin_first_month(account: Account, first_month: Month, moves: list[int]) -> None:
     """F became known: what a valued account has before it counts as F's first day, valuations in log order."""
     valued = account.valued
     start = first_day(first_month)
@@ -363,7 +379,7 @@ def begin_first_month(account: Account, first_month: Month) -> None:
     valued.money[0] = money
     valued.marks[0] = [part for mark in found for part in mark]
     valued.effect[0] = before - money
-    _stand(account, 0, balance - before, first_month)
+    _stand(account, 0, balance - before, first_month, moves)
 
 
 def _triples(marks: list[int | str]) -> list[tuple[int | str, ...]]:

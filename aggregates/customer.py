@@ -7,10 +7,12 @@ here (`evolve` of customer lines); what to decide is in ``aggregates.records`` a
 from collections.abc import Iterable
 
 import msgspec
+from msgspec import UNSET
 
 from aggregates.account import Account, month_sum, roll
 from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
 from aggregates.tiers import ORDINARY, TimelineEntry
+from events.codec import DAYS
 from events.decisions import (
     Cause,
     MonthRestated,
@@ -21,6 +23,7 @@ from events.decisions import (
     TierMoved,
     TierRerun,
 )
+from events.transactions import CustomerBroughtForward
 
 
 class Story(msgspec.Struct, array_like=True, gc=False):
@@ -47,9 +50,10 @@ class Story(msgspec.Struct, array_like=True, gc=False):
 
 
 class Customer(msgspec.Struct, array_like=True, gc=False):
-    """State of one customer."""
+    """State of one customer. number: order of arrival in the shard, from 0."""
 
     id: str
+    number: int
     accounts: dict[str, Account]
     story: Story | None = None
 
@@ -151,6 +155,27 @@ def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
     story.late.clear()
     story.late_from = 0
     _forget(story, window)
+
+
+def brought(customer: Customer, r: CustomerBroughtForward) -> None:
+    """Evolve: the tier and the month sums that a customer brings along."""
+    story = story_of(customer)
+    story.is_brought = True
+    story.tier = tier_brought(r)
+    story.timeline.append((0, story.tier))
+    story.brought = {month_from(m.month): m.sum for m in r.months}
+
+
+def tier_brought(r: CustomerBroughtForward) -> Tier:
+    """The tier that a customer brings along."""
+    return Tier(
+        r.state,
+        None if r.level is UNSET else r.level,
+        () if r.watch is UNSET else tuple(r.watch),
+        0 if r.below_entry is UNSET else r.below_entry,
+        0 if r.grace_left is UNSET else r.grace_left,
+        0 if r.until is UNSET else DAYS[r.until],
+    )
 
 
 def restated(customer: Customer, line: MonthRestated) -> None:

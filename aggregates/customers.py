@@ -26,7 +26,7 @@ class Customers:
         """The customer, begun if there is none."""
         found = self.get(customer_id)
         if found is None:
-            found = self.all[customer_id] = Customer(customer_id, {})
+            found = self.all[customer_id] = Customer(customer_id, len(self.all), {})
         return found
 
     def __iter__(self) -> Iterator[Customer]:

@@ -3,11 +3,11 @@
 from msgspec import UNSET
 
 from aggregates.checks import refused_date
-from aggregates.customer import Customer
+from aggregates.customer import Customer, tier_brought
 from aggregates.dates import Day, days_in, iso_month, last_day, month_from, month_of
 from aggregates.policy import Policy
 from aggregates.postings import cause_of
-from aggregates.shard import Shard, tier_brought
+from aggregates.shard import Shard
 from aggregates.verdict import NOTHING, Outcome
 from events.codec import DAYS
 from events.decisions import Cause, IntegrityAlerted, Tier

@@ -91,7 +91,7 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer 
             shard.count(r.source, booked_on, delta)
         if found.rolled != shard.last_closed:
             accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
-        accounts.post(found, day, delta, shard.first_month)
+        accounts.post(found, day, delta, shard.first_month, shard.moves)
         return NOTHING
 
     return take_single

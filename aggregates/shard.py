@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from aggregates import account as accounts
 from aggregates.account import Account
-from aggregates.customer import Customer, changed, moved, rerun, restated, roll_accounts, story_of
+from aggregates.customer import Customer, brought, changed, moved, rerun, restated, roll_accounts, story_of
 from aggregates.customers import Customers
 from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
@@ -80,6 +80,8 @@ class Shard:
         self.closing_cursor: int | None = None
         self.shared_ids: dict[str, None] = {}
         self.kept_from: Month = 0
+        self.account_count = 0
+        self.moves: list[int] = []
         self.renew()
 
     def renew(self) -> None:
@@ -134,11 +136,16 @@ class Shard:
 
     # ------------------------------------------------------------------------------------------ small steps
 
+    def take_moves(self) -> list[int]:
+        """What moved since it was last asked, flat: account number, day, amount in minor units (``aggregates.account``)."""
+        moves, self.moves = self.moves, []
+        return moves
+
     def post(self, account: Account, day: Day, delta: int) -> None:
         """Money on an account, which is first brought to the last closed month."""
         if account.rolled != self.last_closed:
             accounts.roll(account, self.last_closed, self.first_month, self.retained)
-        accounts.post(account, day, delta, self.first_month)
+        accounts.post(account, day, delta, self.first_month, self.moves)
 
     def count(self, source: str, booked_on: str, net: int) -> None:
         """A record with effect on an AUM balance, for the control totals of its booking day (DOMAIN §2)."""
@@ -213,7 +220,7 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
         found = customer.accounts[r.account_id]
         if found.rolled != shard.last_closed:
             accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
-        accounts.post(found, day, delta, shard.first_month)
+        accounts.post(found, day, delta, shard.first_month, shard.moves)
 
     return evolve_single
 
@@ -229,7 +236,9 @@ def _legs(shard: Shard, r: MoneyRecord) -> None:
 def _opened(shard: Shard, r: AccountOpened) -> None:
     customer = shard.customers.ensure(r.customer_id)
     day = DAYS[r.value_date]
-    account = customer.accounts[r.account_id] = accounts.opened(r.category, day, shard.last_closed)
+    account = accounts.opened(shard.account_count, r.category, day, shard.last_closed)
+    customer.accounts[r.account_id] = account
+    shard.account_count += 1
     if r.opening_balance is not UNSET and r.opening_balance:
         shard.count(r.source, r.value_date, r.opening_balance)
         shard.post(account, day, r.opening_balance)
@@ -243,7 +252,7 @@ def _closed(shard: Shard, r: AccountClosed) -> None:
 def _valued(shard: Shard, r: ValuationUpdated) -> None:
     account = shard.customers.ensure(r.customer_id).accounts[r.account_id]
     accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
-    accounts.value(account, DAYS[r.value_date], r.market_value, reference_of(r), shard.first_month)
+    accounts.value(account, DAYS[r.value_date], r.market_value, reference_of(r), shard.first_month, shard.moves)
 
 
 def _stated(shard: Shard, r: BalanceStated) -> None:
@@ -258,26 +267,10 @@ def _expect(shard: Shard, r: AccountClosed | BalanceStated, statement: Statement
 
 def _brought(shard: Shard, r: CustomerBroughtForward) -> None:
     customer = shard.customers.ensure(r.customer_id)
-    story = story_of(customer)
-    story.is_brought = True
-    story.tier = tier_brought(r)
-    story.timeline.append((0, story.tier))
-    story.brought = {int(m.month[:4]) * 12 + int(m.month[5:]) - 1: m.sum for m in r.months}
-    shard.index_special(r.customer_id, story.tier)
+    brought(customer, r)
+    shard.index_special(r.customer_id, customer.tier)
     if not shard.first_month:
         shard.brought.append(Waiting(r.customer_id, DAYS[r.value_date], cause_of(r)))
-
-
-def tier_brought(r: CustomerBroughtForward) -> Tier:
-    """The tier that a customer brings along."""
-    return Tier(
-        r.state,
-        None if r.level is UNSET else r.level,
-        () if r.watch is UNSET else tuple(r.watch),
-        0 if r.below_entry is UNSET else r.below_entry,
-        0 if r.grace_left is UNSET else r.grace_left,
-        0 if r.until is UNSET else DAYS[r.until],
-    )
 
 
 def _asked(shard: Shard, r: SpecialVipGranted | SpecialVipRevoked) -> None:
@@ -330,7 +323,7 @@ def _begin_first_month(shard: Shard) -> None:
     """F became known: value dates before it count as its first day (DOMAIN §3)."""
     for customer_id in list(shard.customers.all):
         for account in shard.customers.ensure(customer_id).accounts.values():
-            accounts.begin_first_month(account, shard.first_month)
+            accounts.begin_first_month(account, shard.first_month, shard.moves)
 
 
 def _tier_changed(shard: Shard, line: TierChanged) -> None:
@@ -361,7 +354,7 @@ def _reversed(shard: Shard, line: PostingReversed) -> None:
     if line.valuation_of is not None:
         account = customer.accounts[line.valuation_of]
         accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
-        accounts.unvalue(account, day, line.reference, shard.first_month)
+        accounts.unvalue(account, day, line.reference, shard.first_month, shard.moves)
         return
     shard.count(line.cause.source, line.booked_on, sum(delta for _, delta in line.legs))
     for account_id, delta in line.legs:

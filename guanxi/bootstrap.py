@@ -25,9 +25,10 @@ from guanxi.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from guanxi.reading import Batch, batches, batches_of
 from guanxi.settings import Settings
 from infra.ids import IdIndex, IdIndexError
+from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
-from infra.sqlite_views import SqliteViews, ViewsUnusable
+from infra.sqlite_views import SqliteViews
 from infra.vault import Vault, has_keys, master_key
 from processors.history import History
 from processors.intake import Counts, Origin

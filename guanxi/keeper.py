@@ -80,7 +80,8 @@ class Keeper:
 
     def _restored(self) -> Shard:
         block, stamp = self.snapshots.standing()
-        if 0 < block <= self.log.head().block and stamp == stamp_of(self.log, block):
+        # Behind the views at most: what moved in a block is known only as the state passes it.
+        if 0 < block <= min(self.log.head().block, self._views_at()) and stamp == stamp_of(self.log, block):
             try:
                 found = self.snapshots.load()
                 shard = shard_from(*found) if found else None
@@ -93,12 +94,15 @@ class Keeper:
         self._state_block = 0
         return Shard(Policies())
 
+    def _views_at(self) -> int:
+        return min(self.views.position(projection.name) for projection in PROJECTIONS)
+
     # ------------------------------------------------------------------------------------------ start
 
     def recover(self, progress: Progress = unheard) -> None:
         """Bring state, ids and projections to the end of the log, and finish a close that was interrupted."""
         head = self.log.head().block
-        views_at = min(self.views.position(projection.name) for projection in PROJECTIONS)
+        views_at = self._views_at()
         ids_at = max(self.ids.through, 0)
         if views_at > head or ids_at > head:
             raise DerivedAhead(
@@ -116,9 +120,10 @@ class Keeper:
                 if self.ids.needs_flush:
                     self.ids.flush(block.number)
             if block.number > views_at:
-                self._told.append(told(block, lines))
+                self._told.append(told(block, lines, self.shard))
                 self.intake.touched.update(customers_of(lines))
                 self._lines += len(lines)
+            self.shard.take_moves()
             progress(block.number - start, head - start)
         self._state_block = head
         if len(self.shard.policies) and self.shard.closing:
@@ -256,9 +261,12 @@ def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard, unt
             break
         lines = decode_lines(block.body)
         evolve(shard, lines)
-        feed.append(told(block, lines))
+        feed.append(told(block, lines, shard))
         touched.update(customers_of(lines))
         lines_fed += len(lines)
+        if lines_fed >= _LINES_AT_MOST:
+            views.put(Feed(feed, (), shard, log.shard.hex()), block.number)
+            feed, lines_fed = [], 0
         progress(block.number, head)
     views.put(Feed(feed, (shard.customers.ensure(c) for c in touched), shard, log.shard.hex()), head)
     return shard

@@ -9,25 +9,18 @@ has its own write-ahead log, so that swapping is one atomic rename and readers o
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from aggregates.customer import Customer
-from aggregates.dates import month_from
-from projections.alerts import Alerts, alert_rows
+from infra.sqlite_answers import SqliteAnswers, ViewsUnusable, quoted, select
 from projections.catalog import PROJECTIONS
-from projections.customers import Aum, By, month_rows, restored, spot_rows
 from projections.differences import Difference, differences
-from projections.feed import Basis, Feed, Freshness, Projection, Row, basis_of
-from projections.rejected import SHOWN, Rejected
+from projections.feed import Feed, Projection, basis_of
 from projections.table import Table
-from projections.tiers import UNDECIDED, tier_rows
-from projections.totals import Totals, totals_alerts
 
 _BUSY_SECONDS = 30
 _CUSTOMERS_A_STEP = 10_000
@@ -36,18 +29,11 @@ _CACHE_KIB = 65_536
 _PAGE_BYTES = 16_384
 _ENTRY = "CREATE TABLE IF NOT EXISTS views (name TEXT PRIMARY KEY, definition TEXT NOT NULL, block INTEGER NOT NULL)"
 _BASIS = "CREATE TABLE IF NOT EXISTS basis (one INTEGER PRIMARY KEY CHECK (one = 1), facts BLOB NOT NULL)"
-_UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
-_TIERS = f"SELECT customer_id, {_UNDECIDED} FROM aum LEFT JOIN tiers AS t USING (customer_id)"
-_decode_basis = msgspec.json.Decoder(Basis).decode
-
-
-class ViewsUnusable(Exception):
-    """The views cannot be opened, read or fed: where, why, what to do."""
 
 
 def _create(table: Table) -> str:
     columns = ", ".join(f'"{name}" {kind}' for name, kind in table.columns)
-    return f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({_quoted(table.key)})) STRICT, WITHOUT ROWID'
+    return f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({quoted(table.key)})) STRICT, WITHOUT ROWID'
 
 
 def _put(table: Table) -> str:
@@ -56,22 +42,14 @@ def _put(table: Table) -> str:
         return f'INSERT OR REPLACE INTO "{table.name}" VALUES ({places})'
     rest = [name for name in table.names if name not in table.key]
     sets = ", ".join(f'"{n}" = excluded."{n}"' + (f' + "{n}"' if n in table.adds else "") for n in rest)
-    return f'INSERT INTO "{table.name}" VALUES ({places}) ON CONFLICT ({_quoted(table.key)}) DO UPDATE SET {sets}'
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
-
-
-def _select(table: Table, columns: Sequence[str] = (), where: str = "") -> str:
-    return f'SELECT {_quoted(columns or table.names)} FROM "{table.name}" {where} ORDER BY {_quoted(table.key)}'
+    return f'INSERT INTO "{table.name}" VALUES ({places}) ON CONFLICT ({quoted(table.key)}) DO UPDATE SET {sets}'
 
 
 def _definition(projection: Projection) -> str:
     return f"{projection.version} {_create(projection.table)}"
 
 
-class SqliteViews:
+class SqliteViews(SqliteAnswers):
     """See the module. One writer at a time (the owner of the log), any number of readers; one thread an object.
 
     path: the file; write: create it when missing; without it nothing is changed. projections: all, but for tests.
@@ -141,9 +119,6 @@ class SqliteViews:
             definition, block = stored.get(projection.name, ("", 0))
             positions[projection.name] = block if definition == _definition(projection) else -1
         return positions
-
-    def _unusable(self, error: Exception) -> ViewsUnusable:
-        return ViewsUnusable(f"{self.path}: {error}; if it is not busy, delete it and run: guanxi rebuild")
 
     # ------------------------------------------------------------------------------------------ positions
 
@@ -264,112 +239,11 @@ class SqliteViews:
             live_basis, basis = self.basis(), rebuilt.basis()
             yield from differences(
                 self._projections,
-                lambda table: self._rows(_select(table)),
-                lambda table: rebuilt._rows(_select(table)),
+                lambda table: self._rows(select(table)),
+                lambda table: rebuilt._rows(select(table)),
                 live_basis,
                 basis,
             )
-
-    # ------------------------------------------------------------------------------------------ reading
-
-    @contextmanager
-    def page(self) -> Iterator[Freshness]:
-        """Everything read inside stands on one block, whatever is written meanwhile. Raises ViewsUnusable."""
-        self._usable()
-        if not self._pages and not self._connection.in_transaction:
-            self._connection.execute("BEGIN")
-        self._pages += 1
-        try:
-            yield self.basis().freshness
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
-        finally:
-            self._pages -= 1
-            if not self._pages and not self._closed and self._connection.in_transaction:
-                self._connection.execute("COMMIT")
-
-    def basis(self) -> Basis:
-        """Calendar and policies that the rows stand on; all empty before the first ``put``."""
-        row = self._connection.execute("SELECT facts FROM basis").fetchone()
-        return Basis() if row is None else _decode_basis(row[0])
-
-    @property
-    def freshness(self) -> Freshness:
-        """How fresh the rows are; inside a ``page`` those of the page."""
-        return self.basis().freshness
-
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
-        with self.page():
-            for row in self._connection.execute(sql, values):  # noqa: UP028 - would close a cursor of a closed connection
-                yield row
-
-    def tiers(self, customer: str | None = None) -> Iterator[dict[str, Any]]:
-        """Rows of `guanxi tiers`, ordered by customer_id bytes: of everyone, or of one customer."""
-        with self.page():
-            where, values = ("WHERE customer_id = ?", [customer]) if customer is not None else ("", [])
-            yield from tier_rows(self._rows(f"{_TIERS} {where} ORDER BY customer_id", values), self.basis())
-
-    def aum(self, by: By = "total", month: str | None = None, customer: str | None = None) -> Iterator[dict[str, Any]]:
-        """Rows of `guanxi aum`, ordered by customer_id bytes, then category or account_id.
-
-        month: YYYY-MM. Raises MonthNotKept when the first row is asked for, ValueError for another form of month.
-        """
-        with self.page():
-            where, values = "WHERE spot IS NOT NULL", []
-            if customer is not None:
-                where, values = where + " AND customer_id = ?", [customer]
-            kept: Any = self._rows(_select(Aum.table, where=where), values)
-            if month is None:
-                yield from spot_rows(kept, by)
-            else:
-                yield from month_rows(kept, by, month_from(month), self.basis())
-
-    def customer(self, customer_id: str) -> Customer | None:
-        """One customer's state, every account brought to the last closed month; None if there is none."""
-        with self.page():
-            found = self._connection.execute("SELECT state FROM aum WHERE customer_id = ?", (customer_id,)).fetchone()
-            return None if found is None else restored(found[0], self.basis())
-
-    def tier_changes(self, customer: str | None = None, after: int = 0) -> Iterator[dict[str, Any]]:
-        """Tier changes as published (CONTRACT §5) with a sequence above `after`, by customer_id bytes, sequence."""
-        where, values = ("AND customer_id = ?", (after, customer)) if customer is not None else ("", (after,))
-        order = "ORDER BY customer_id, sequence"
-        for (change,) in self._rows(f"SELECT change FROM tier_changes WHERE sequence > ? {where} {order}", values):
-            yield msgspec.json.decode(change)
-
-    def latest_tier_changes(self, count: int) -> list[dict[str, Any]]:
-        """The tier changes decided last, the newest first."""
-        sql = "SELECT change FROM tier_changes ORDER BY block DESC, customer_id, sequence DESC LIMIT ?"
-        return [msgspec.json.decode(change) for (change,) in self._rows(sql, [count])]
-
-    def rejected(self) -> Iterator[dict[str, Any]]:
-        """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""
-        for row in self._rows(_select(Rejected.table, SHOWN)):
-            yield dict(zip(SHOWN, row, strict=True))
-
-    def alerts(self, customer: str | None = None) -> Iterator[dict[str, Any]]:
-        """Integrity alerts (``projections.alerts.SHOWN``) in log order, then differing control totals.
-
-        customer: only those about one customer.
-        """
-        with self.page():
-            where, values = ("WHERE customer_id = ?", [customer]) if customer is not None else ("", [])
-            yield from alert_rows(self._rows(_select(Alerts.table, where=where), values))
-            if customer is None:
-                yield from totals_alerts(self._rows(_select(Totals.table)))
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """{"taken": {type: n}, "duplicate": {"": n}, "refused": {reason: n}}, names ascending."""
-        counts: dict[str, dict[str, int]] = {"taken": {}, "duplicate": {}, "refused": {}}
-        for kind, name, number in self._rows("SELECT kind, name, count FROM counts ORDER BY kind, name"):
-            counts[kind][name] = number
-        return counts
-
-    def levels(self) -> list[tuple[str, str | None, int]]:
-        """(state, level, how many customers), by state and level."""
-        return list(
-            self._rows(f"SELECT state, level, COUNT(*) FROM ({_TIERS}) GROUP BY state, level ORDER BY state, level")
-        )
 
     def close(self) -> None:
         """Let go of the file; answers not read to their end have no more rows."""

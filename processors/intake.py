@@ -31,13 +31,22 @@ from events.codec import CURRENCIES, DAYS, MAX_BYTES, SOURCES, TIMES
 from events.decisions import AccountDaysKept, DayClosed, DayClosing, Decision, PolicyActivated, RecordRefused
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
-from events.transactions import CREDITS, DEBITS, AccountClosed, AccountOpened, BalanceStated, Reversal, ValuationUpdated
+from events.transactions import (
+    CREDITS,
+    DEBITS,
+    AccountClosed,
+    AccountOpened,
+    BalanceStated,
+    CustomerBroughtForward,
+    Reversal,
+    ValuationUpdated,
+)
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.history import History
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
 from processors.stored import same, seal
 from processors.sweep import sweep
-from processors.tail import Told
+from processors.tail import Told, moves_of, stands_of
 
 CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
@@ -422,7 +431,27 @@ class Intake:
         self.counts.taken += len(records)
         self.counts.decisions += len(self._decisions)
         by_type = {type_name(t): n for t, n in facts.items()}
-        self._tell(Told(block, at_clock, by_type, self._duplicates, self._decisions))
+        first = self.log.head().lines - len(self._lines)
+        brought = []
+        if CustomerBroughtForward in facts:
+            where = (line for line in placed if line >= 0)
+            brought = [
+                (first + line, record)
+                for line, record in zip(where, records, strict=True)
+                if isinstance(record, CustomerBroughtForward)
+            ]
+        self._tell(
+            Told(
+                block,
+                at_clock,
+                by_type,
+                self._duplicates,
+                self._decisions,
+                brought,
+                moves_of(self.shard.take_moves()),
+                stands_of(self.shard, self.log.head().lines, self._decisions),
+            )
+        )
         self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
         self._begin_block()
 

@@ -31,6 +31,7 @@ class Frame(msgspec.Struct):
     closing_cursor: int | None
     shared_ids: list[str]
     kept_from: int
+    account_count: int
 
 
 class _Chunk(msgspec.Struct, array_like=True):
@@ -63,6 +64,7 @@ def frame_of(shard: Shard) -> bytes:
             shard.closing_cursor,
             list(shard.shared_ids),
             shard.kept_from,
+            shard.account_count,
         )
     )
 
@@ -93,6 +95,6 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.specials = {day: dict.fromkeys(ids) for day, ids in found.specials.items()}
     shard.closing_cursor = found.closing_cursor
     shard.shared_ids = dict.fromkeys(found.shared_ids)
-    shard.kept_from = found.kept_from
+    shard.kept_from, shard.account_count = found.kept_from, found.account_count
     shard.renew()
     return shard

@@ -1,20 +1,24 @@
 """All projections: the table of contents of what can be asked."""
 
 from projections.alerts import Alerts
+from projections.blocks import Blocks
 from projections.counts import Counts
 from projections.customers import Aum
 from projections.feed import Projection
+from projections.moves import Moves
 from projections.rejected import Rejected
-from projections.tier_changes import TierChanges
+from projections.tier_story import TierStory
 from projections.tiers import Tiers
 from projections.totals import Totals
 
 PROJECTIONS: tuple[Projection, ...] = (
     Aum(),
+    Moves(),
     Tiers(),
-    TierChanges(),
+    TierStory(),
     Rejected(),
     Alerts(),
     Totals(),
     Counts(),
+    Blocks(),
 )

@@ -1,9 +1,9 @@
 """Who holds how much? Each customer with spot AUM and packed state, from which month sums are read (DOMAIN §3)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from aggregates.account import Account, month_sum
+from aggregates.account import Account
 from aggregates.customer import Customer, roll_accounts
 from aggregates.dates import Month, days_in, iso_month
 from aggregates.money import average
@@ -17,9 +17,8 @@ By = Literal["total", "category", "account"]
 Kept = tuple[str, int | str, bytes]
 """A row as kept: customer_id, spot, packed state."""
 
-
-class MonthNotKept(ValueError):
-    """A month so old that its sums are no longer kept. The message names the oldest that is."""
+Worth = Callable[[Account], int]
+"""What is asked about an account, minor units: its balance, or the sum of a month."""
 
 
 class Aum:
@@ -46,53 +45,56 @@ def restored(packed: bytes, basis: Basis) -> Customer:
     return customer
 
 
-def spot_rows(kept: Iterable[Kept], by: By) -> Iterator[dict[str, Any]]:
-    """Rows of `guanxi aum`: customer_id (category, account_id) and spot, minor units (CONTRACT §4)."""
-    for customer_id, spot, packed in kept:
-        if by == "total":
-            yield {"customer_id": customer_id, "spot": narrow(spot)}
-            continue
-        for parts, accounts in _parts(unpack(packed), by):
-            yield {"customer_id": customer_id, **parts, "spot": sum(account.balance for account in accounts)}
+def spot_rows(kept: Iterable[Kept]) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi aum` as they are kept: customer_id, spot, minor units (CONTRACT §4)."""
+    for customer_id, spot, _ in kept:
+        yield {"customer_id": customer_id, "spot": narrow(spot)}
 
 
-def month_rows(kept: Iterable[Kept], by: By, month: Month, basis: Basis) -> Iterator[dict[str, Any]]:
-    """Rows of `guanxi aum --month`: … month, sum of end-of-day balances, days, average; minor units (CONTRACT §4).
-
-    The sum is that of the whole month with everything taken so far; in a month that is not over the balance is taken to
-    stay. No rows for a month before the first one. Raises MonthNotKept at once.
-    """
-    if not basis.first_month or month < basis.first_month:
-        return iter(())
-    if month < basis.oldest_month:
-        raise MonthNotKept(
-            f"{iso_month(month)}: its sums are no longer kept; the oldest that are: {iso_month(basis.oldest_month)}"
-        )
-    return _month_rows(kept, by, month)
-
-
-def _month_rows(kept: Iterable[Kept], by: By, month: Month) -> Iterator[dict[str, Any]]:
-    text, days = iso_month(month), days_in(month)
+def aum_rows(
+    kept: Iterable[Kept], by: By, month: Month | None, worth: Worth, accounts: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi aum`, counted from the accounts. accounts: how many were known, None: all; see ``aum_of``."""
     for customer_id, _, packed in kept:
-        for parts, accounts in _parts(unpack(packed), by):
-            total = sum(month_sum(account, month) for account in accounts)
-            yield {
-                "customer_id": customer_id,
-                **parts,
-                "month": text,
-                "sum": total,
-                "days": days,
-                "average": average(total, days),
-            }
+        known = unpack(packed).accounts
+        if accounts is not None:
+            known = {account_id: account for account_id, account in known.items() if account.number < accounts}
+        yield from aum_of(customer_id, known, by, month, worth)
 
 
-def _parts(customer: Customer, by: By) -> Iterator[tuple[dict[str, str], list[Account]]]:
-    """What a customer's AUM is told apart into, ordered by name: (columns, accounts)."""
+def aum_of(
+    customer_id: str, accounts: dict[str, Account], by: By, month: Month | None, worth: Worth
+) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi aum` of one customer, none without accounts (CONTRACT §4).
+
+    customer_id (category, account_id) and `spot`, or month, sum of end-of-day balances as `sum`, days, average; minor
+    units. worth: the balance of an account or, with a month, its sum of that month.
+    """
+    if not accounts:
+        return
+    for parts, several in _parts(accounts, by):
+        total = sum(map(worth, several))
+        row: dict[str, Any] = {"customer_id": customer_id, **parts}
+        if month is None:
+            row["spot"] = total
+        else:
+            days = days_in(month)
+            row |= {"month": iso_month(month), "sum": total, "days": days, "average": average(total, days)}
+        yield row
+
+
+def listed(amounts: Sequence[int]) -> Worth:
+    """What stands in a list under an account's number."""
+    return lambda account: amounts[account.number]
+
+
+def _parts(accounts: dict[str, Account], by: By) -> Iterator[tuple[dict[str, str], list[Account]]]:
+    """What AUM is told apart into, ordered by name: (columns, accounts)."""
     if by == "total":
-        yield {}, list(customer.accounts.values())
+        yield {}, list(accounts.values())
     elif by == "account":
-        for account_id, account in sorted(customer.accounts.items(), key=lambda item: item[0].encode()):
+        for account_id, account in sorted(accounts.items(), key=lambda item: item[0].encode()):
             yield {"category": account.category, "account_id": account_id}, [account]
     else:
-        for category in sorted({account.category for account in customer.accounts.values()}):
-            yield {"category": category}, [a for a in customer.accounts.values() if a.category == category]
+        for category in sorted({account.category for account in accounts.values()}):
+            yield {"category": category}, [a for a in accounts.values() if a.category == category]

@@ -10,14 +10,47 @@ from aggregates.dates import Day, Month, iso
 from aggregates.policy import Policies, Policy
 from aggregates.shard import EARLIEST, Shard
 from events.decisions import Decision
+from events.transactions import CustomerBroughtForward
 from projections.table import Table
 
 Row = tuple[Any, ...]
 """Values of a table's columns in their order."""
 
 
+class Stands(Protocol):
+    """Where a shard stands behind a block: so many lines, customers and accounts, and its calendar (0: not known yet)."""
+
+    @property
+    def lines(self) -> int:
+        """Lines of the log."""
+
+    @property
+    def customers(self) -> int:
+        """Customers that arrived."""
+
+    @property
+    def accounts(self) -> int:
+        """Accounts that were opened."""
+
+    @property
+    def first_month(self) -> Month:
+        """F."""
+
+    @property
+    def last_closed(self) -> Month:
+        """L."""
+
+    @property
+    def closed_through(self) -> Day:
+        """The last closed day."""
+
+    @property
+    def policies(self) -> tuple[Policy, ...] | None:
+        """All known versions, None if the block brought none."""
+
+
 class Told(Protocol):
-    """One block. at: commit clock, ISO; facts: how many of each record type; decisions: (line of the log, decision)."""
+    """One block of the log, read or written."""
 
     @property
     def block(self) -> int:
@@ -38,6 +71,18 @@ class Told(Protocol):
     @property
     def decisions(self) -> Sequence[tuple[int, Decision]]:
         """(line of the log, decision) in log order."""
+
+    @property
+    def brought(self) -> Sequence[tuple[int, CustomerBroughtForward]]:
+        """(line of the log, record) of customers brought forward."""
+
+    @property
+    def moves(self) -> Sequence[int]:
+        """What moved, flat: account number, day, amount in minor units."""
+
+    @property
+    def stands(self) -> Stands:
+        """The shard behind the block."""
 
 
 class Feed(msgspec.Struct):

@@ -3,8 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aggregates.dates import iso
+from aggregates.as_of import newest, tier_on
+from aggregates.customer import Customer
+from aggregates.dates import Day, iso, month_of
+from aggregates.packing import number_of
+from aggregates.policy import Policies
+from events.decisions import Tier
 from projections.feed import Basis, Feed, Row
+from projections.moment import Moment
 from projections.table import Table
 
 UNDECIDED: dict[str, str | int | None] = {
@@ -50,18 +56,58 @@ class Tiers:
             story = customer.story
             if story is None:
                 continue
-            tier = story.tier
-            yield (
-                customer.id,
-                tier.state,
-                tier.level,
-                len(tier.watch),
-                tier.below_entry,
-                tier.grace_left,
-                iso(tier.until) if tier.until else None,
-                iso(story.since) if story.since else None,
-                story.policy_version or None,
-            )
+            yield customer.id, *row_of(story.tier, story.since).values(), story.policy_version or None
+
+
+def tier_rows_at(kept: Iterable[Row], stories: Iterable[Customer], at: Moment) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi tiers` at a moment. kept: (customer_id, packed state) of everyone; stories: of those who have one.
+
+    Both by customer_id bytes. Everyone known by then has a row, whatever the business date.
+    """
+    known = at.known
+    told = iter(stories)
+    story = next(told, None)
+    for customer_id, packed in kept:
+        if not at.is_all_known and number_of(packed) >= known.customers:
+            continue
+        if story is not None and story.id == customer_id:
+            yield row_at(story, at)
+            story = next(told, None)
+        else:
+            yield row_at(Customer(customer_id, 0, {}), at)
+
+
+def row_at(customer: Customer, at: Moment) -> dict[str, Any]:
+    """The row of `guanxi tiers` of a customer at a moment. customer: its whole story up to what was known then."""
+    basis = at.known.basis
+    policies = Policies(basis.policies)
+    stood = tier_on(customer, at.as_of, policies, basis.first_month) if at.as_of else newest(customer)
+    return {
+        "customer_id": customer.id,
+        **row_of(stood.tier, stood.since),
+        "policy_version": stood.policy_version or _undecided(policies, at),
+    }
+
+
+def row_of(tier: Tier, since: Day) -> dict[str, str | int | None]:
+    """Columns of a tier, those of ``UNDECIDED`` in their order without the policy version."""
+    return {
+        "state": tier.state,
+        "level": tier.level,
+        "watch": len(tier.watch),
+        "below_entry": tier.below_entry,
+        "grace_left": tier.grace_left,
+        "until": iso(tier.until) if tier.until else None,
+        "since": iso(since) if since else None,
+    }
+
+
+def _undecided(policies: Policies, at: Moment) -> str:
+    """The version that someone stands under of whom nothing was decided: of the last closed month in effect."""
+    basis = at.known.basis
+    if not basis.policies or not at.as_of or not basis.last_closed:
+        return basis.policy_version
+    return policies.at(max(min(basis.last_closed, month_of(at.as_of) - 1), basis.first_month)).version
 
 
 def tier_rows(kept: Iterable[Row], basis: Basis) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ KNOWN: Final[dict[str, int]] = {
     "PolicyError": WRONG_CALL,
     "PolicyRefused": WRONG_CALL,
     "BerkaError": WRONG_CALL,
-    "MonthNotKept": WRONG_CALL,
+    "NothingKnown": WRONG_CALL,
     "ViewsUnusable": WRONG_CALL,
 }
 """Errors that say themselves what, where and what to do, by name: so that the front door imports no adapter."""

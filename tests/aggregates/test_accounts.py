@@ -50,7 +50,7 @@ class Run:
     """An account and what was told of it, step by step."""
 
     def __init__(self, category: str, window: int) -> None:
-        self.account = accounts.opened(category, BASE - 40, 0)
+        self.account = accounts.opened(0, category, BASE - 40, 0)
         self.told, self.window, self.last_closed = Told(), window, 0
         self.retained = window + 1
 
@@ -67,7 +67,7 @@ class Run:
     def money(self, day: Day, amount: int) -> None:
         self.roll()
         self.told.said.append((day, "money", amount, True))
-        accounts.post(self.account, day, amount, self.told.first_month)
+        accounts.post(self.account, day, amount, self.told.first_month, [])
 
     def value(self, day: Day, amount: int) -> None:
         self.roll()
@@ -75,7 +75,7 @@ class Run:
             flat = [part for on, _, delta, counts in self.told.said if counts for part in (on, delta)]
             accounts.keep_days(self.account, flat, self.told.first_month, self.retained)
         self.told.said.append((day, "value", amount, True))
-        accounts.value(self.account, day, amount, f"v {len(self.told.said)}", self.told.first_month)
+        accounts.value(self.account, day, amount, f"v {len(self.told.said)}", self.told.first_month, [])
 
     def back(self, at: int) -> None:
         open_ones = [n for n, (day, _, _, counts) in enumerate(self.told.said) if counts and self.is_open(day)]
@@ -86,20 +86,20 @@ class Run:
         self.roll()
         self.told.said[n] = (day, kind, amount, False)
         if kind == "money":
-            accounts.post(self.account, day, -amount, self.told.first_month)
+            accounts.post(self.account, day, -amount, self.told.first_month, [])
         else:
-            accounts.unvalue(self.account, day, f"v {n + 1}", self.told.first_month)
+            accounts.unvalue(self.account, day, f"v {n + 1}", self.told.first_month, [])
 
     def close(self) -> None:
         """The first close begins the first month; every later one closes a month."""
         if not self.told.first_month:
             self.told.first_month = month_of(BASE)
-            accounts.begin_first_month(self.account, self.told.first_month)
+            accounts.begin_first_month(self.account, self.told.first_month, [])
         else:
             self.last_closed = (self.last_closed or self.told.first_month - 1) + 1
 
     def pack(self) -> None:
-        (self.account,) = unpack(pack(Customer("C1", {"A1": self.account}))).accounts.values()
+        (self.account,) = unpack(pack(Customer("C1", 0, {"A1": self.account}))).accounts.values()
 
     def step(self, kind: str, day: int, amount: int) -> None:
         match kind:
@@ -149,20 +149,20 @@ def test_balances_and_sums_are_those_of_the_definition(
 
 @pytest.mark.parametrize("month", [month_from("2026-02"), month_from("2028-02"), month_from("2026-01")])
 def test_the_balance_stays_after_the_last_known_day(month: Month) -> None:
-    account = accounts.opened("deposit", 1, 0)
-    accounts.post(account, first_day(month) - 3, 7, 0)
+    account = accounts.opened(0, "deposit", 1, 0)
+    accounts.post(account, first_day(month) - 3, 7, 0, [])
     assert accounts.month_sum(account, month) == 7 * days_in(month)
     assert accounts.sum_through(account, first_day(month) + 4) == 35
 
 
 def test_a_valuation_needs_an_account_that_keeps_its_days() -> None:
     with pytest.raises(ValueError, match="keep_days"):
-        accounts.value(accounts.opened("deposit", 1, 0), 5, 1, "v", 0)
+        accounts.value(accounts.opened(0, "deposit", 1, 0), 5, 1, "v", 0, [])
 
 
 def test_keeping_days_twice_changes_nothing() -> None:
-    account = accounts.opened("fund", 1, 0)
-    accounts.post(account, 5, 7, 0)
+    account = accounts.opened(0, "fund", 1, 0)
+    accounts.post(account, 5, 7, 0, [])
     before = msgspec.msgpack.encode(account)
     accounts.keep_days(account, [5, 1000], 0, 13)
     assert msgspec.msgpack.encode(account) == before
@@ -196,17 +196,17 @@ def test_an_account_that_was_silent_for_longer_than_months_are_kept(category: st
 
 
 def wide() -> Account:
-    account = accounts.opened("deposit", 1, 0)
-    accounts.post(account, first_day(month_from("2026-01")), 2**70, 0)
+    account = accounts.opened(0, "deposit", 1, 0)
+    accounts.post(account, first_day(month_from("2026-01")), 2**70, 0, [])
     return account
 
 
 STATES: dict[str, Callable[[], Customer]] = {
-    "new": lambda: Customer("C1", {}),
-    "with a story": lambda: Customer("客户", {}, new_story()),
-    "an account beyond 64 bits": lambda: Customer("C1", {"A1": wide()}),
+    "new": lambda: Customer("C1", 0, {}),
+    "with a story": lambda: Customer("客户", 0, {}, new_story()),
+    "an account beyond 64 bits": lambda: Customer("C1", 0, {"A1": wide()}),
     "beyond 64 bits, with a story of months": lambda: Customer(
-        "C1", {"A1": wide()}, msgspec.structs.replace(new_story(), brought={month_from("2025-12"): 2**65})
+        "C1", 0, {"A1": wide()}, msgspec.structs.replace(new_story(), brought={month_from("2025-12"): 2**65})
     ),
     "as a bank leaves it": lambda: bank_given(
         brought("C1", "vip", level="diamond", watch=[None, "gold"], on="2025-12-31"),

@@ -18,9 +18,9 @@ GOLD_MINOR = 200_000_00
 
 
 def account(*movements: tuple[str, int]) -> Account:
-    made = opened("deposit", day_of(movements[0][0]), 0)
+    made = opened(0, "deposit", day_of(movements[0][0]), 0)
     for date, delta_minor in movements:
-        post(made, day_of(date), delta_minor, APRIL)
+        post(made, day_of(date), delta_minor, APRIL, [])
     return made
 
 
@@ -95,11 +95,11 @@ def test_a_top_up_is_just_enough(total: int, balance: int, day: int, threshold: 
 @given(st.lists(st.tuples(st.integers(0, 29), st.integers(-(10**9), 10**9)), min_size=1), st.integers(0, 29))
 def test_the_month_so_far_is_the_month_of_a_balance_that_stays(moves: Sequence[tuple[int, int]], at: int) -> None:
     first, day = day_of("2026-04-01"), day_of("2026-04-01") + at
-    whole, until = opened("deposit", first, 0), opened("deposit", first, 0)
+    whole, until = opened(0, "deposit", first, 0), opened(0, "deposit", first, 0)
     for offset, delta in moves:
-        post(whole, first + offset, delta, APRIL)
+        post(whole, first + offset, delta, APRIL, [])
         if offset <= at:
-            post(until, first + offset, delta, APRIL)
+            post(until, first + offset, delta, APRIL, [])
     so_far = month_so_far([whole], day)
     if so_far.days_left:
         assert so_far.projected_sum_minor == month_sum(until, APRIL)

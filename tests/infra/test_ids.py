@@ -336,13 +336,13 @@ CHILD = textwrap.dedent("""
             os.kill(os.getpid(), signal.SIGKILL)
     if statement:
         index._pages.db.set_trace_callback(count)
-    print("ready", flush=True)
     block = index.through
     while True:
         block += 1
         keys = np.random.Generator(np.random.PCG64(block)).integers(0, 1 << 64, 50, dtype=np.uint64)
         index.add(24312 + block // 30, keys, (np.uint64(block) << np.uint64(24)) | np.arange(50, dtype=np.uint64))
         index.flush(block)
+        print("flushed", flush=True)
 """)
 
 
@@ -395,7 +395,7 @@ def test_killed_at_any_moment_leaves_it_whole(tmp_path: Path, children: list[sub
     for delay_s in (0.05, 0.13, 0.21):
         child = start(children, path, 0)
         assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
+        assert child.stdout.readline() == b"flushed\n"
         time.sleep(delay_s)
         child.kill()
         child.wait(timeout=60)

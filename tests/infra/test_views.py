@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from guanxi.simulator import stream
-from infra.sqlite_views import SqliteViews, ViewsUnusable
+from infra.sqlite_answers import ViewsUnusable
+from infra.sqlite_views import SqliteViews
 from projections.catalog import PROJECTIONS
 from projections.counts import Counts
 from projections.feed import Feed, Freshness, Row
@@ -312,7 +313,9 @@ def _state(path: Path, customer_id: str) -> bytes:
         ("UPDATE aum SET state = (SELECT state FROM aum WHERE customer_id = 'C2') WHERE customer_id = 'C1'",
          'aum C1 state.id: "C2", rebuilt "C1"'),
         ("UPDATE tiers SET watch = 1", "tiers C1 watch: 1, rebuilt 0"),
-        ("UPDATE tier_changes SET change = '{}'", 'tier_changes C1 1 change: "{}", rebuilt "{'),
+        ("UPDATE tier_story SET content = '{}'", 'tier_story C1 66 content: "{}", rebuilt "{'),
+        ("UPDATE moves SET columns = x'00' WHERE block = 1", 'moves 1 columns: "AA==", rebuilt "'),
+        ("UPDATE blocks SET accounts = 7 WHERE block = 1", "blocks 1 accounts: 7, rebuilt 2"),
         ("UPDATE rejected SET reason = 'x'", 'rejected 4 reason: "x", rebuilt "not_json"'),
         ("UPDATE counts SET count = 7 WHERE name = 'not_json'", "counts refused not_json count: 7, rebuilt 1"),
         ("UPDATE totals SET count = 7", "totals core 2026-01-31 s1 count: 7, rebuilt 1"),

@@ -86,7 +86,7 @@ class World:
             lines = decode_lines(block.body)
             for line in lines:
                 shard.evolve(line)
-            feed.append(told(block, lines))
+            feed.append(told(block, lines, shard))
         views = SqliteViews.beside(path)
         views.put(Feed(feed, shard.customers, shard, "s1"), self.log.head().block)
         return views
