@@ -8,6 +8,7 @@ from aggregates.account import Account, balance_on, month_sum, sum_through
 from aggregates.dates import Day, days_in, first_day, last_day, month_of
 from aggregates.money import average, ceil_div
 from aggregates.policy import Policy
+from aggregates.tiers import Average, Move, close_month
 from events.decisions import Tier
 
 
@@ -67,6 +68,11 @@ def top_up_minor(so_far: MonthSoFar, threshold_minor: int, *, above: bool = Fals
         return None
     missing = threshold_minor * so_far.days - so_far.projected_sum_minor
     return max(0, missing // left + 1 if above else ceil_div(missing, left))
+
+
+def month_end(tier: Tier, so_far: MonthSoFar, policy: Policy) -> tuple[Move, ...]:
+    """What the close of the month does to a customer if every balance stays as it is (DOMAIN §4)."""
+    return tuple(close_month(tier, Average(so_far.projected_sum_minor, so_far.days), policy))
 
 
 class TopUp(msgspec.Struct, frozen=True, gc=False):

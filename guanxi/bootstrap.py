@@ -17,8 +17,9 @@ from typing import TypeVar
 
 import msgspec
 
+from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
-from aggregates.policy import Policy, PolicyRefused
+from aggregates.policy import Policies, Policy, PolicyRefused
 from guanxi import policy_file
 from guanxi.errors import FoundWrong, UserError
 from guanxi.keeper import DerivedAhead, Keeper, rebuild, uncollected
@@ -32,10 +33,12 @@ from infra.sqlite_views import SqliteViews
 from infra.vault import Vault, has_keys, master_key
 from processors.history import History
 from processors.intake import Counts, Origin
+from processors.past import folded
 from processors.ports import LogBusy, Mark
 from processors.stored import Line
 from projections.differences import Difference
 from projections.feed import Freshness
+from projections.moment import Moment
 
 # Damaged; no database; tables missing.
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
@@ -198,8 +201,19 @@ class Bank:
 
         until_block: the last block that is looked at, None for all there are. Raises LogDamaged.
         """
+        if until_block is not None and until_block > self._log.head().block:
+            self._log.refresh()  # the views were read later
         history = self._history if self._keeper is None else self._keeper.intake.history
         return history.lines_of(customer_id, until_block)
+
+    def customer_at(self, customer_id: str, at: Moment) -> Customer:
+        """A customer at a moment, folded from its lines with nothing forgotten: every day is still in it.
+
+        Raises LogDamaged.
+        """
+        basis = at.known.basis
+        lines = (line for _, _, line in self.lines_of(customer_id, basis.block))
+        return folded(customer_id, lines, Policies(basis.policies), basis.first_month)
 
     def rebuild(self, *, check: bool, progress: Blocks = _nothing) -> Iterator[Difference]:
         """Every projection anew from the log. check: tell each difference from the live ones and change nothing.

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from aggregates.account import balance_of, month_sum
-from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from
+from aggregates.packing import number_of
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
-from projections.customers import Aum, By, Worth, aum_rows, listed, restored, spot_rows
+from projections.customers import Aum, By, Worth, aum_rows, listed, spot_rows
 from projections.feed import Basis, Freshness, Row
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
@@ -175,11 +175,11 @@ class SqliteAnswers:
             return listed(balances(rows, accounts, through, first))
         return listed(month_sums(rows, accounts, month, through, first))
 
-    def customer(self, customer_id: str) -> Customer | None:
-        """One customer's state, every account brought to the last closed month; None if there is none."""
+    def knows(self, customer_id: str, at: Moment | None = None) -> bool:
+        """Whether a record of this customer was taken by then."""
         with self.page():
             found = self._connection.execute("SELECT state FROM aum WHERE customer_id = ?", (customer_id,)).fetchone()
-            return None if found is None else restored(found[0], self.basis())
+        return found is not None and (at is None or number_of(found[0]) < at.known.customers)
 
     def tier_changes(
         self, customer: str | None = None, after: int = 0, at: Moment | None = None

@@ -174,6 +174,10 @@ class SqliteEventLog:
         """The end of the log as this writer knows it."""
         return self._head
 
+    def refresh(self) -> None:
+        """Look at the end of the log again: another process may have written since."""
+        self._head = self._read_head()
+
     def append(self, draft: Draft) -> int:
         """See the port."""
         for source, (start, _) in draft.inputs.items():

@@ -10,11 +10,9 @@ from xxhash import xxh3_64_intdigest
 
 from aggregates.customer import Customer
 from aggregates.shard import Shard
-from aggregates.waiting import Calendar
-from events.decisions import AccountDaysKept, PostingReversed
-from events.fields import CustomerRecord, Record
-from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
+from events.fields import CustomerRecord
 from processors.history import History
+from processors.past import folded
 from processors.ports import EventLog, IdIndex
 from processors.stored import Line, decode_line
 
@@ -75,21 +73,5 @@ class Archive:
         return (line for _, _, line in self._history.lines_of(customer_id))
 
     def history(self, customer_id: str, shard: Shard) -> Customer:
-        """The customer's accounts folded anew without closed months: every day of every account is kept."""
-        folded = Shard(shard.policies)
-        folded.calendar = Calendar(first_closed=shard.calendar.first_closed)
-        folded.renew()
-        for line in self.lines_of(customer_id):
-            if isinstance(line, _ON_ACCOUNTS):
-                folded.evolve(line)
-        return folded.customers.ensure(customer_id)
-
-
-_ON_ACCOUNTS: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
-    AccountOpened,
-    AccountClosed,
-    MoneyRecord,
-    ValuationUpdated,
-    AccountDaysKept,
-    PostingReversed,
-)
+        """The customer folded anew without closed months: every day of every account is kept."""
+        return folded(customer_id, self.lines_of(customer_id), shard.policies, shard.first_month)

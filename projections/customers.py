@@ -1,11 +1,13 @@
 """Who holds how much? Each customer with spot AUM and packed state, from which month sums are read (DOMAIN §3)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
-from aggregates.account import Account
+from aggregates.account import Account, balance_of, month_sum
+from aggregates.as_of import balance_minor, month_sum_through
 from aggregates.customer import Customer, roll_accounts
-from aggregates.dates import Month, days_in, iso_month
+from aggregates.dates import Day, Month, days_in, iso_month
 from aggregates.money import average
 from aggregates.packing import STATE_VERSION, pack, unpack
 from projections.feed import Basis, Feed, Row
@@ -86,6 +88,15 @@ def aum_of(
 def listed(amounts: Sequence[int]) -> Worth:
     """What stands in a list under an account's number."""
     return lambda account: amounts[account.number]
+
+
+def worth_of(month: Month | None, as_of: Day, first_month: Month) -> Worth:
+    """What is asked about an account whose days are all kept; as_of: by what is valued up to a day, 0: everything."""
+    if month is None:
+        return partial(balance_minor, day=as_of, first_month=first_month) if as_of else balance_of
+    if not as_of:
+        return partial(month_sum, month=month)
+    return partial(month_sum_through, month=month, day=as_of, first_month=first_month)
 
 
 def _parts(accounts: dict[str, Account], by: By) -> Iterator[tuple[dict[str, str], list[Account]]]:

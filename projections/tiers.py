@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aggregates.as_of import newest, tier_on
+from aggregates.as_of import Stood, newest, tier_on
 from aggregates.customer import Customer
 from aggregates.dates import Day, iso, month_of
 from aggregates.packing import number_of
@@ -79,14 +79,17 @@ def tier_rows_at(kept: Iterable[Row], stories: Iterable[Customer], at: Moment) -
 
 def row_at(customer: Customer, at: Moment) -> dict[str, Any]:
     """The row of `guanxi tiers` of a customer at a moment. customer: its whole story up to what was known then."""
+    stood = stood_at(customer, at)
+    version = stood.policy_version or _undecided(at)
+    return {"customer_id": customer.id, **row_of(stood.tier, stood.since), "policy_version": version}
+
+
+def stood_at(customer: Customer, at: Moment) -> Stood:
+    """The tier of a customer at a moment; customer as for ``row_at``."""
     basis = at.known.basis
-    policies = Policies(basis.policies)
-    stood = tier_on(customer, at.as_of, policies, basis.first_month) if at.as_of else newest(customer)
-    return {
-        "customer_id": customer.id,
-        **row_of(stood.tier, stood.since),
-        "policy_version": stood.policy_version or _undecided(policies, at),
-    }
+    if not at.as_of:
+        return newest(customer)
+    return tier_on(customer, at.as_of, Policies(basis.policies), basis.first_month)
 
 
 def row_of(tier: Tier, since: Day) -> dict[str, str | int | None]:
@@ -102,12 +105,12 @@ def row_of(tier: Tier, since: Day) -> dict[str, str | int | None]:
     }
 
 
-def _undecided(policies: Policies, at: Moment) -> str:
+def _undecided(at: Moment) -> str:
     """The version that someone stands under of whom nothing was decided: of the last closed month in effect."""
     basis = at.known.basis
     if not basis.policies or not at.as_of or not basis.last_closed:
         return basis.policy_version
-    return policies.at(max(min(basis.last_closed, month_of(at.as_of) - 1), basis.first_month)).version
+    return Policies(basis.policies).at(max(min(basis.last_closed, month_of(at.as_of) - 1), basis.first_month)).version
 
 
 def tier_rows(kept: Iterable[Row], basis: Basis) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from guanxi.bootstrap import open_bank
+from aggregates.dates import Day, iso
+from guanxi.bootstrap import Bank, open_bank
 from guanxi.cli.options import Asked, say
 from guanxi.cli.render import Look, freshness_line, look_of
 from guanxi.errors import FoundWrong
@@ -12,26 +13,47 @@ from guanxi.errors import FoundWrong
 if TYPE_CHECKING:
     from infra.sqlite_views import SqliteViews
     from projections.feed import Basis
+    from projections.moment import KnownAt, Moment
 
 
 class Page(NamedTuple):
-    """Everything read from `views` stands on one block; footer says which."""
+    """Everything read through a page stands on one block and is of one moment; footer says which."""
 
-    views: "SqliteViews"
-    basis: "Basis"
+    bank: Bank
+    at: "Moment"
     look: Look
     footer: str
 
+    @property
+    def views(self) -> "SqliteViews":
+        """The rows."""
+        return self.bank.views
+
+    @property
+    def basis(self) -> "Basis":
+        """Calendar and policies as they were known at the moment."""
+        return self.at.known.basis
+
 
 @contextmanager
-def page(asked: Asked) -> Iterator[Page]:
-    """The log's views at one block. Raises what opening raises."""
-    with open_bank(asked.settings(), write=False, say=say) as bank, bank.views.page() as fresh:
-        basis = bank.views.basis()
-        yield Page(bank.views, basis, look_of(basis.policies), freshness_line(fresh.block, fresh.closed_through))
+def page(asked: Asked, as_of: Day = 0, known_at: "KnownAt | None" = None) -> Iterator[Page]:
+    """The log's views at one block, and the moment that is asked about: now, unless as_of or known_at say otherwise.
+
+    Raises what opening raises, and NothingKnown for a moment before the log begins.
+    """
+    with open_bank(asked.settings(), write=False, say=say) as bank, bank.views.page():
+        at = bank.views.moment(as_of, known_at)
+        yield Page(bank, at, look_of(at.known.basis.policies), footer_of(at))
 
 
-def known(views: "SqliteViews", customer_id: str) -> None:
-    """Raises FoundWrong where no record of this customer was taken."""
-    if views.customer(customer_id) is None:
+def footer_of(at: "Moment") -> str:
+    """Of which moment an answer is, and how fresh it is."""
+    fresh = at.known.basis.freshness
+    on = f"on {iso(at.as_of)} " if at.as_of else ""
+    return on + freshness_line(fresh.block, fresh.closed_through)
+
+
+def known(on: Page, customer_id: str) -> None:
+    """Raises FoundWrong where no record of this customer was taken by then."""
+    if not on.views.knows(customer_id, on.at):
         raise FoundWrong("no such customer", customer_id, "guanxi tiers lists them all")

@@ -1,15 +1,19 @@
 """`guanxi aum`: balances, and month averages."""
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import click
 
-from guanxi.cli.asking import known, page
+from aggregates.dates import Day, month_from
+from guanxi.cli.asking import Page, known, page
 from guanxi.cli.options import Asked, common
+from guanxi.cli.past import any_day
 from guanxi.cli.render import Column, Listing, amount, show, term, text
 from guanxi.cli.words import CATEGORIES, Words
-from projections.customers import By
+from projections.customers import By, aum_of, worth_of
+from projections.moment import KnownAt
 
 _MONTH: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 
@@ -50,14 +54,26 @@ def a_month(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     "--month", metavar="YYYY-MM", callback=a_month, help="Sum and average of a month instead of today's balance."
 )
 @click.option("--by", type=click.Choice(list(PARTS)), default="total", show_default=True, help="How finely told apart.")
+@any_day
 @common
 @click.pass_obj
-def command(asked: Asked, customer: str | None, month: str | None, by: By) -> None:
-    """Balances of all customers with accounts, everything taken so far counted.
+def command(
+    asked: Asked, customer: str | None, month: str | None, by: By, as_of: Day, known_at: KnownAt | None
+) -> None:
+    """Balances of all customers with accounts, everything taken so far counted, or at the end of a date.
 
     JSON lines and CSV give minor units. Of a month that is not over the balance is taken to stay as it is.
     """
-    with page(asked) as on:
-        if customer is not None:
-            known(on.views, customer)
-        show(on.views.aum(by, month, customer), listing(by, of_month=month is not None), asked, on.look, on.footer)
+    with page(asked, as_of, known_at) as on:
+        rows = on.views.aum(by, month, at=on.at) if customer is None else rows_of(on, customer, by, month)
+        show(rows, listing(by, of_month=month is not None), asked, on.look, on.footer)
+
+
+def rows_of(on: Page, customer_id: str, by: By, month: str | None) -> Iterator[dict[str, Any]]:
+    """Rows of one customer, folded from its lines. Raises FoundWrong for one never heard of."""
+    known(on, customer_id)
+    asked = None if month is None else month_from(month)
+    if asked is not None and (not on.basis.first_month or asked < on.basis.first_month):
+        return iter(())
+    accounts = on.bank.customer_at(customer_id, on.at).accounts
+    return aum_of(customer_id, accounts, by, asked, worth_of(asked, on.at.as_of, on.basis.first_month))

@@ -7,13 +7,18 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from aggregates.dates import Day
 from aggregates.policy import Policies
+from events.decisions import MonthRestated
 from guanxi.cli.asking import Page, known, page
 from guanxi.cli.customer_page import bar, bar_whole, page_of
 from guanxi.cli.options import Asked, common
-from guanxi.cli.render import Column, Look, Row, amount, console, pairs, put_json_lines, put_table, term, text
+from guanxi.cli.past import any_day
+from guanxi.cli.render import Column, Look, Row, amount, console, pairs, put_json_lines, put_table, standing, term, text
 from guanxi.cli.tier_changes import LISTING as CHANGES
-from guanxi.cli.words import ALERTS, CATEGORIES, STATES, Words
+from guanxi.cli.words import ALERTS, CATEGORIES, KINDS, STATES, Words
+from processors.past import Past
+from projections.moment import KnownAt
 
 BAR_CELLS: Final = 24
 
@@ -23,6 +28,12 @@ ACCOUNTS = (
     Column(Words("开户", "Opened"), text("opened")),
     Column(Words("销户", "Closed"), text("closed")),
     Column(Words("余额", "Balance"), amount("balance"), right=True),
+)
+RESTATEMENTS = (
+    Column(Words("月份", "Month"), text("month")),
+    Column(Words("重算前", "Sum before"), amount("before"), right=True),
+    Column(Words("重算后", "Sum after"), amount("after"), right=True),
+    Column(Words("原因", "Cause"), lambda row, _: f"{row['cause']['source']} {row['cause']['event_id']}"),
 )
 ALERT_COLUMNS = (
     Column(Words("核对提示", "Alert"), term("kind", ALERTS)),
@@ -36,9 +47,10 @@ ALERT_COLUMNS = (
 
 @click.command("customer")
 @click.argument("customer_id", metavar="ID")
+@any_day
 @common
 @click.pass_obj
-def command(asked: Asked, customer_id: str) -> None:
+def command(asked: Asked, customer_id: str, as_of: Day, known_at: KnownAt | None) -> None:
     """Everything about one customer: accounts, AUM, month averages, tier, what the month still asks, tier changes.
 
     --format jsonl gives the page as one JSON object, amounts in minor units.
@@ -46,7 +58,7 @@ def command(asked: Asked, customer_id: str) -> None:
     how = asked.rows(is_terminal=sys.stdout.isatty())
     if how == "csv":
         raise click.UsageError("a page has no CSV form: take --format table or jsonl")
-    with page(asked) as on:
+    with page(asked, as_of, known_at) as on:
         found = load_page(on, customer_id)
         if how == "jsonl":
             put_json_lines([found])
@@ -56,11 +68,14 @@ def command(asked: Asked, customer_id: str) -> None:
 
 def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     """The page of a customer. Raises FoundWrong for one never heard of."""
-    known(on.views, customer_id)
-    customer = on.views.customer(customer_id)
-    assert customer is not None
-    tier = next(on.views.tiers(customer_id))
-    return page_of(customer, on.basis, tier, on.views.tier_changes(customer_id), on.views.alerts(customer_id))
+    known(on, customer_id)
+    past, restated = Past(customer_id, Policies(on.basis.policies), on.basis.first_month), []
+    for _, _, line in on.bank.lines_of(customer_id, on.basis.block):
+        past.add(line)
+        if isinstance(line, MonthRestated):
+            restated.append(line)
+    changes = list(on.views.tier_changes(customer_id, at=on.at))
+    return page_of(past.customer, on.at, restated, changes, on.views.alerts(customer_id, on.at))
 
 
 def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
@@ -81,6 +96,9 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
     if found["tier_changes"]:
         _section(to, Words("等级变动", "Tier changes"))
         put_table(found["tier_changes"], CHANGES.columns[1:], look, to)
+    if found["restatements"]:
+        _section(to, Words("追溯重算", "Restated months"))
+        put_table(found["restatements"], RESTATEMENTS, look, to)
     if found["alerts"]:
         _section(to, Words("核对提示", "Integrity alerts"))
         put_table(found["alerts"], ALERT_COLUMNS, look, to)
@@ -150,7 +168,22 @@ def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:
         top_up = found[key]
         if top_up is not None and found["days_left"]:
             rows.append((words, f"{look.level(top_up['level'])}  {_asked(top_up['amount'], found['days_left'], look)}"))
+    if found["days_left"]:
+        rows.append((Words("如余额不变，月末", "At month end, if all stays"), _month_end(found["month_end"], look)))
     return rows
+
+
+def _month_end(moves: list[Row], look: Look) -> str:
+    """What the close of the month would do."""
+    if not moves:
+        return "不变 no change"
+    told = []
+    for move in moves:
+        count = move["watch"] or move["below_entry"] or move["grace_left"]
+        kind = KINDS[move["kind"]] if move["kind"] else Words("累计", "Counted")
+        counted = f"，{_month_count(count)}" if count else ""
+        told.append(f"{kind} → {standing(move, look)}{counted}")
+    return "; ".join(told)
 
 
 def _asked(minor: int, days_left: int, look: Look) -> str:

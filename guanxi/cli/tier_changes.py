@@ -2,11 +2,14 @@
 
 import click
 
+from aggregates.dates import Day
 from aggregates.money import average
 from guanxi.cli.asking import known, page
 from guanxi.cli.options import Asked, common
+from guanxi.cli.past import any_day
 from guanxi.cli.render import Column, Listing, Look, Row, show, standing, term, text
 from guanxi.cli.words import KINDS, Words
+from projections.moment import KnownAt
 
 
 def months(row: Row, look: Look) -> str:
@@ -40,11 +43,12 @@ LISTING = Listing(
     default=0,
     help="Those after this number in a customer's own count.",
 )
+@any_day
 @common
 @click.pass_obj
-def command(asked: Asked, customer: str | None, after: int) -> None:
+def command(asked: Asked, customer: str | None, after: int, as_of: Day, known_at: KnownAt | None) -> None:
     """Tier changes as subscribers see them, with the months they rest on; by customer, then in order."""
-    with page(asked) as on:
+    with page(asked, as_of, known_at) as on:
         if customer is not None:
-            known(on.views, customer)
-        show(on.views.tier_changes(customer, after), LISTING, asked, on.look, on.footer)
+            known(on, customer)
+        show(on.views.tier_changes(customer, after, on.at), LISTING, asked, on.look, on.footer)

@@ -2,10 +2,13 @@
 
 import click
 
+from aggregates.dates import Day
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
+from guanxi.cli.past import any_day
 from guanxi.cli.render import Column, Listing, count, show, standing, text
 from guanxi.cli.words import Words
+from projections.moment import KnownAt
 
 LISTING = Listing(
     ("customer_id", "state", "level", "watch", "below_entry", "grace_left", "until", "since", "policy_version"),
@@ -23,12 +26,13 @@ LISTING = Listing(
 
 
 @click.command("tiers")
+@any_day
 @common
 @click.pass_obj
-def command(asked: Asked) -> None:
-    """Every customer's tier: the newest decision, even if it takes effect tomorrow.
+def command(asked: Asked, as_of: Day, known_at: KnownAt | None) -> None:
+    """Every customer's tier: the newest decision, even if it takes effect tomorrow, or that in effect on a date.
 
     Watch: months in a row below the own level. Below entry: months in a row below the lowest one.
     """
-    with page(asked) as on:
-        show(on.views.tiers(), LISTING, asked, on.look, on.footer)
+    with page(asked, as_of, known_at) as on:
+        show(on.views.tiers(at=on.at), LISTING, asked, on.look, on.footer)

@@ -86,6 +86,7 @@ def test_a_customers_page_as_one_object(rows: Rows) -> None:
     assert page["outlook"] == {
         "date": "2026-05-10", "days_left": 21, "month_to_date": 200_000_00, "projected": 200_000_00,
         "hold": {"level": "gold", "amount": 0}, "reach": {"level": "platinum", "amount": 442_857_15},
+        "month_end": [],
     }  # fmt: skip
     assert [change["id"] for change in page["tier_changes"]] == ["C1:1"]
     assert page["restatements"] == []

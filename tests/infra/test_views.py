@@ -143,9 +143,6 @@ def test_a_page_stands_on_one_block_whatever_is_written_meanwhile(world: World, 
             world.tell(money("deposit", "C2", "A1", 5, "2026-01-02"), close("2026-01-02"))
             assert next(some)["spot"] == 1
             assert reader.freshness == fresh == Freshness("s1", 1, None)
-            customer = reader.customer("C2")
-            assert customer is not None
-            assert customer.spot_minor == 1
             assert rows(reader.aum(), "spot") == [(1,), (1,)]
             assert next(some, None) is None
         assert rows(reader.aum(), "spot") == [(1,), (6,)]

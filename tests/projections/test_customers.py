@@ -9,6 +9,7 @@ from aggregates.customer import Customer
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
 from infra.sqlite_views import SqliteViews
+from projections.customers import restored
 from projections.feed import Feed
 from projections.table import INT64_MAX, narrow, wide
 from tests.projections.world import World, close, money, opened, record, rows
@@ -88,10 +89,16 @@ def test_an_account_not_touched_since_is_summed_over_every_month_closed_since(wo
         [(420,)],
         [(465,)],
     ]
-    customer = views.customer("C1")
-    assert customer is not None
-    assert customer.accounts["A1"].sums == [265, 420, 465]
-    assert views.customer("C9") is None
+    (packed,) = views._connection.execute("SELECT state FROM aum").fetchone()
+    assert restored(packed, views.basis()).accounts["A1"].sums == [265, 420, 465]
+
+
+def test_a_customer_is_known_from_its_first_record_on(world: World) -> None:
+    world.tell(opened("C1", "A1", "2026-01-11", 10))
+    views = world.tell(opened("C2", "A2", "2026-01-11", 10))
+    first = views.moment(known_at=1)
+    assert [views.knows(who, first) for who in ("C1", "C2", "C9")] == [True, False, False]
+    assert [views.knows(who) for who in ("C1", "C2", "C9")] == [True, True, False]
 
 
 def test_one_customer_alone(world: World) -> None:
@@ -108,4 +115,5 @@ def test_sums_of_any_size_come_back_as_they_were(tmp_path: Path, balance: int) -
     with SqliteViews(tmp_path / "views", write=True) as views:
         views.put(Feed([], [customer], Shard(Policies([Policy()])), "s1"), 0)
         assert list(views.aum()) == [{"customer_id": "C1", "spot": balance}]
-        assert views.customer("C1") == customer
+        (packed,) = views._connection.execute("SELECT state FROM aum").fetchone()
+        assert restored(packed, views.basis()) == customer

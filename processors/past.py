@@ -1,0 +1,58 @@
+"""One customer folded anew from its lines: no month closed, nothing forgotten, so that every day is still in it.
+
+A state that lives with the log forgets what no record can reach any more; for a question about the past the lines are
+folded again up to the point that is asked about.
+"""
+
+from collections.abc import Iterable
+
+from aggregates.as_of import TierLine, tell
+from aggregates.customer import Customer
+from aggregates.dates import Month, first_day
+from aggregates.policy import Policies
+from aggregates.shard import Shard
+from aggregates.waiting import Calendar
+from events.decisions import AccountDaysKept, PostingReversed
+from events.fields import Record
+from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
+from processors.stored import Line
+
+_ON_ACCOUNTS: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
+    AccountOpened,
+    AccountClosed,
+    MoneyRecord,
+    ValuationUpdated,
+    AccountDaysKept,
+    PostingReversed,
+)
+
+
+class Past:
+    """A customer as its lines add up to. first_month: F, 0 while no day is closed."""
+
+    def __init__(self, customer_id: str, policies: Policies, first_month: Month) -> None:
+        self._id = customer_id
+        self._shard = Shard(policies)
+        self._shard.calendar = Calendar(first_closed=first_day(first_month) if first_month else 0)
+        self._shard.renew()
+
+    @property
+    def customer(self) -> Customer:
+        """The customer after the lines so far."""
+        return self._shard.customers.ensure(self._id)
+
+    def add(self, line: Line) -> list[int]:
+        """Fold one line in, and tell what it moved: place of the account among the customer's, day, amount, flat."""
+        if isinstance(line, _ON_ACCOUNTS):
+            self._shard.evolve(line)
+        elif isinstance(line, TierLine):
+            tell(self.customer, line)
+        return self._shard.take_moves()
+
+
+def folded(customer_id: str, lines: Iterable[Line], policies: Policies, first_month: Month) -> Customer:
+    """The customer after all of its lines."""
+    past = Past(customer_id, policies, first_month)
+    for line in lines:
+        past.add(line)
+    return past.customer
