@@ -123,6 +123,10 @@ class SqliteAnswers:
         ).fetchone() or (None,)
         return known_from(row, policies, basis.shard_id)
 
+    def recorded_at(self, until: int) -> dict[int, str]:
+        """The commit clock of each block up to one, ISO, UTC."""
+        return dict(self._rows("SELECT block, at FROM blocks WHERE block <= ?", [until]))
+
     # ------------------------------------------------------------------------------------------ answers
 
     def tiers(self, customer: str | None = None, at: Moment | None = None) -> Iterator[dict[str, Any]]:

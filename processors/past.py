@@ -4,15 +4,16 @@ A state that lives with the log forgets what no record can reach any more; for a
 folded again up to the point that is asked about.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from aggregates.as_of import TierLine, tell
 from aggregates.customer import Customer
-from aggregates.dates import Month, first_day
+from aggregates.dates import Day, Month, first_day
 from aggregates.policy import Policies
 from aggregates.shard import Shard
 from aggregates.waiting import Calendar
-from events.decisions import AccountDaysKept, PostingReversed
+from events.decisions import AccountDaysKept, PostingReversed, Tier
 from events.fields import Record
 from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
 from processors.stored import Line
@@ -48,6 +49,37 @@ class Past:
         elif isinstance(line, TierLine):
             tell(self.customer, line)
         return self._shard.take_moves()
+
+
+class Step(NamedTuple):
+    """One line of the log and what it did to a customer.
+
+    moved: account_id, day from which it counts, amount in minor units; touched: balances of the accounts it is about,
+    before and after, None while not open; spot and tier before and after.
+    """
+
+    block: int
+    log_line: int
+    line: Line
+    moved: list[tuple[str, Day, int]]
+    touched: dict[str, tuple[int | None, int]]
+    spot: tuple[int, int]
+    tier: tuple[Tier, Tier]
+
+
+def steps(lines: Iterable[tuple[int, int, Line]], past: Past) -> Iterator[Step]:
+    """Fold a customer line by line; lines: (block, number in the log, line)."""
+    for block, number, line in lines:
+        customer = past.customer
+        balances = {name: account.balance for name, account in customer.accounts.items()}
+        tier, spot = customer.tier, sum(balances.values())
+        moves = past.add(line)
+        customer = past.customer
+        names = list(customer.accounts)
+        moved = [(names[moves[at]], moves[at + 1], moves[at + 2]) for at in range(0, len(moves), 3)]
+        about = {name for name, _, _ in moved} | {getattr(line, "account_id", None)} & set(names)
+        touched = {name: (balances.get(name), customer.accounts[name].balance) for name in names if name in about}
+        yield Step(block, number, line, moved, touched, (spot, customer.spot_minor), (tier, customer.tier))
 
 
 def folded(customer_id: str, lines: Iterable[Line], policies: Policies, first_month: Month) -> Customer:

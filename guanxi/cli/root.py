@@ -35,6 +35,8 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "tier-changes": Entry("tier_changes", "Tier changes with the months they rest on."),
         "aum": Entry("aum", "Balances and month averages."),
         "customer": Entry("customer", "Everything about one customer on a page."),
+        "replay": Entry("replay", "What happened to a customer, event by event."),
+        "diff": Entry("diff", "What changed about a customer between two days."),
     },
     "Running it": {
         "status": Entry("status", "How far the log and its views are."),

@@ -53,3 +53,33 @@ ALERTS: Final[dict[str, Words]] = {
     "totals_differ": Words("总数不符", "Control totals differ"),
     "id_in_two_places": Words("编号重复", "Id in two places"),
 }
+
+LINES: Final[dict[str, Words]] = {
+    "account_opened": Words("开户", "Account opened"),
+    "account_closed": Words("销户", "Account closed"),
+    "deposit": Words("存入", "Deposit"),
+    "transfer_in": Words("转入", "Transfer in"),
+    "interest_credited": Words("结息", "Interest"),
+    "payroll_credited": Words("代发工资", "Payroll"),
+    "withdrawal": Words("支取", "Withdrawal"),
+    "transfer_out": Words("转出", "Transfer out"),
+    "fee_charged": Words("收费", "Fee"),
+    "product_purchased": Words("购买", "Purchase"),
+    "product_redeemed": Words("赎回", "Redemption"),
+    "product_matured": Words("到期", "Maturity"),
+    "valuation_updated": Words("估值", "Valuation"),
+    "balance_stated": Words("核心余额", "Balance stated"),
+    "customer_brought_forward": Words("期初迁入", "Brought forward"),
+    "reversal": Words("冲正", "Reversal"),
+    "special_vip_granted": Words("授予特殊VIP", "Special VIP granted"),
+    "special_vip_revoked": Words("撤销特殊VIP", "Special VIP revoked"),
+    "tier_changed": Words("等级变动", "Tier change"),
+    "tier_moved": Words("计数", "Counted"),
+    "tier_rerun": Words("重新评定", "Tier run again"),
+    "month_restated": Words("追溯重算", "Month restated"),
+    "posting_reversed": Words("已冲正", "Reversed"),
+    "special_recorded": Words("特殊记录", "Special recorded"),
+    "account_days_kept": Words("逐日保留", "Days kept"),
+    "integrity_alerted": Words("核对提示", "Integrity alert"),
+}
+"""Lines of the log about a customer: records, and decisions on them."""
