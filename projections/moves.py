@@ -22,7 +22,7 @@ Weigh = Callable[[Ints], Ints]
 """How often the moves of days count."""
 
 _LONGEST_MONTH = 31
-_compress = zstandard.ZstdCompressor(level=3, write_checksum=True).compress
+_compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 
 

@@ -310,7 +310,7 @@ def _state(path: Path, customer_id: str) -> bytes:
         ("UPDATE aum SET state = (SELECT state FROM aum WHERE customer_id = 'C2') WHERE customer_id = 'C1'",
          'aum C1 state.id: "C2", rebuilt "C1"'),
         ("UPDATE tiers SET watch = 1", "tiers C1 watch: 1, rebuilt 0"),
-        ("UPDATE tier_story SET content = '{}'", 'tier_story C1 66 content: "{}", rebuilt "{'),
+        ("UPDATE tier_story SET content = x'00'", 'tier_story C1 66 content: "AA==", rebuilt "'),
         ("UPDATE moves SET columns = x'00' WHERE block = 1", 'moves 1 columns: "AA==", rebuilt "'),
         ("UPDATE blocks SET accounts = 7 WHERE block = 1", "blocks 1 accounts: 7, rebuilt 2"),
         ("UPDATE rejected SET reason = 'x'", 'rejected 4 reason: "x", rebuilt "not_json"'),
