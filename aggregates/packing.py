@@ -13,11 +13,19 @@ _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Customer).decode
 
 
-class _Arrived(msgspec.Struct, array_like=True):
+class Listed(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of an Account."""
+
+    number: int
+    category: str
+
+
+class _Arrived(msgspec.Struct, array_like=True, gc=False):
     """The first fields of a Customer."""
 
     id: str
     number: int
+    accounts: dict[str, Listed]
 
 
 _ARRIVED = msgspec.msgpack.Decoder(_Arrived).decode
@@ -42,6 +50,13 @@ def unpack(packed: bytes) -> Customer:
 def number_of(packed: bytes) -> int:
     """The number of the customer that was packed, without unpacking the rest."""
     return unpack(packed).number if packed[:1] == _WIDE else _ARRIVED(packed).number
+
+
+def listed_accounts(packed: bytes) -> dict[str, Listed]:
+    """Number and category of each account of the customer that was packed, by account_id, the rest left packed."""
+    if packed[:1] != _WIDE:
+        return _ARRIVED(packed).accounts
+    return {name: Listed(account.number, account.category) for name, account in unpack(packed).accounts.items()}
 
 
 def freeze(customer: Customer, *, quiet: bool) -> bytes:

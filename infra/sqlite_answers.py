@@ -15,7 +15,7 @@ from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from
 from aggregates.packing import number_of
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
-from projections.customers import Aum, By, Worth, aum_rows, listed, spot_rows
+from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
 from projections.feed import Basis, Freshness, Row
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
@@ -159,25 +159,25 @@ class SqliteAnswers:
             kept: Any = self._rows(select(Aum.table, where=where), values)
             at = at or self.moment()
             basis, asked = at.known.basis, None if month is None else month_from(month)
-            if asked is None and at.is_now and by == "total":
+            if asked is not None and (not basis.first_month or asked < basis.first_month):
+                return
+            if not at.is_now or (asked is not None and asked < basis.oldest_month):
+                yield from aum_rows_listed(kept, by, asked, self._amounts(asked, at))
+            elif asked is not None:
+                yield from aum_rows(kept, by, asked, partial(month_sum, month=asked))
+            elif by == "total":
                 yield from spot_rows(kept)
-            elif asked is None or (basis.first_month and asked >= basis.first_month):
-                yield from aum_rows(kept, by, asked, self._worth(asked, at), at.known.accounts)
+            else:
+                yield from aum_rows(kept, by, None, balance_of)
 
-    def _worth(self, month: Month | None, at: Moment) -> Worth:
-        """Of each account its balance or the sum of a month: from its state where that knows, else from all moves."""
-        basis = self.basis()
-        if at.is_now and month is None:
-            return balance_of
-        if at.is_now and month is not None and month >= basis.oldest_month:
-            return partial(month_sum, month=month)
-        basis = at.known.basis
+    def _amounts(self, month: Month | None, at: Moment) -> list[int]:
+        """Of each account known at a moment, by its number, the balance or the sum of a month: from all moves."""
+        basis, accounts = at.known.basis, at.known.accounts
         rows: Any = self._rows("SELECT columns FROM moves WHERE block <= ? ORDER BY block", (basis.block,))
         first = first_day(basis.first_month) if basis.first_month else 0
-        through, accounts = at.as_of or None, at.known.accounts
         if month is None:
-            return listed(balances(rows, accounts, through, first))
-        return listed(month_sums(rows, accounts, month, through, first))
+            return balances(rows, accounts, at.as_of or None, first)
+        return month_sums(rows, accounts, month, at.as_of or None, first)
 
     def knows(self, customer_id: str, at: Moment | None = None) -> bool:
         """Whether a record of this customer was taken by then."""
@@ -197,9 +197,7 @@ class SqliteAnswers:
             where, values = ("AND customer_id = ?", [customer]) if customer is not None else ("", [])
             sql = f"SELECT content FROM tier_story WHERE sequence > ? AND block <= ? {where} ORDER BY customer_id, sequence"
             contents: Any = self._rows(sql, [after, at.known.basis.block, *values])
-            for change in change_rows(contents):
-                if not at.as_of or change["effective_date"] <= iso(at.as_of):
-                    yield change
+            yield from change_rows(contents, iso(at.as_of) if at.as_of else None)
 
     def latest_tier_changes(self, count: int) -> list[dict[str, Any]]:
         """The tier changes decided last, the newest first."""

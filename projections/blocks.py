@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from aggregates.policy import Policy
+from aggregates.policy import Policies, Policy
 from projections.feed import Basis, Feed, Row
 from projections.table import Table
 
@@ -63,5 +63,6 @@ def known_from(row: Sequence[Any], policies: str | None, shard_id: str) -> Known
     """A row of the table as what was known. policies: the latest ones up to it."""
     block, _, lines, customers, accounts, first_month, last_closed, closed_through, _ = row
     versions = () if policies is None else _decode_policies(policies)
-    basis = Basis(shard_id, block, first_month, last_closed, closed_through, policies=versions)
+    retained = Policies(versions).retained_months if versions else 0
+    basis = Basis(shard_id, block, first_month, last_closed, closed_through, retained, versions)
     return Known(lines, customers, accounts, basis)

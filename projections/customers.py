@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from aggregates.account import Account, balance_of, month_sum
 from aggregates.as_of import balance_minor, month_sum_through
 from aggregates.customer import Customer, roll_accounts
 from aggregates.dates import Day, Month, days_in, iso_month
 from aggregates.money import average
-from aggregates.packing import STATE_VERSION, pack, unpack
+from aggregates.packing import STATE_VERSION, Listed, listed_accounts, pack, unpack
 from projections.feed import Basis, Feed, Row
 from projections.table import Table, narrow, wide
 
@@ -19,7 +19,10 @@ By = Literal["total", "category", "account"]
 Kept = tuple[str, int | str, bytes]
 """A row as kept: customer_id, spot, packed state."""
 
-Worth = Callable[[Account], int]
+Held = TypeVar("Held", Account, Listed)
+"""An account, whole or as listed."""
+
+Worth = Callable[[Held], int]
 """What is asked about an account, minor units: its balance, or the sum of a month."""
 
 
@@ -53,19 +56,24 @@ def spot_rows(kept: Iterable[Kept]) -> Iterator[dict[str, Any]]:
         yield {"customer_id": customer_id, "spot": narrow(spot)}
 
 
-def aum_rows(
-    kept: Iterable[Kept], by: By, month: Month | None, worth: Worth, accounts: int | None = None
-) -> Iterator[dict[str, Any]]:
-    """Rows of `guanxi aum`, counted from the accounts. accounts: how many were known, None: all; see ``aum_of``."""
+def aum_rows(kept: Iterable[Kept], by: By, month: Month | None, worth: Worth[Account]) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi aum`, from the states of the accounts; see ``aum_of``."""
     for customer_id, _, packed in kept:
-        known = unpack(packed).accounts
-        if accounts is not None:
-            known = {account_id: account for account_id, account in known.items() if account.number < accounts}
-        yield from aum_of(customer_id, known, by, month, worth)
+        yield from aum_of(customer_id, unpack(packed).accounts, by, month, worth)
+
+
+def aum_rows_listed(
+    kept: Iterable[Kept], by: By, month: Month | None, amounts: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Rows of `guanxi aum`, from a list of what each account known by then was worth, by its number; see ``aum_of``."""
+    known = len(amounts)
+    for customer_id, _, packed in kept:
+        accounts = {name: held for name, held in listed_accounts(packed).items() if held.number < known}
+        yield from aum_of(customer_id, accounts, by, month, lambda held: amounts[held.number])
 
 
 def aum_of(
-    customer_id: str, accounts: dict[str, Account], by: By, month: Month | None, worth: Worth
+    customer_id: str, accounts: dict[str, Held], by: By, month: Month | None, worth: Worth[Held]
 ) -> Iterator[dict[str, Any]]:
     """Rows of `guanxi aum` of one customer, none without accounts (CONTRACT §4).
 
@@ -85,12 +93,7 @@ def aum_of(
         yield row
 
 
-def listed(amounts: Sequence[int]) -> Worth:
-    """What stands in a list under an account's number."""
-    return lambda account: amounts[account.number]
-
-
-def worth_of(month: Month | None, as_of: Day, first_month: Month) -> Worth:
+def worth_of(month: Month | None, as_of: Day, first_month: Month) -> Worth[Account]:
     """What is asked about an account whose days are all kept; as_of: by what is valued up to a day, 0: everything."""
     if month is None:
         return partial(balance_minor, day=as_of, first_month=first_month) if as_of else balance_of
@@ -99,7 +102,7 @@ def worth_of(month: Month | None, as_of: Day, first_month: Month) -> Worth:
     return partial(month_sum_through, month=month, day=as_of, first_month=first_month)
 
 
-def _parts(accounts: dict[str, Account], by: By) -> Iterator[tuple[dict[str, str], list[Account]]]:
+def _parts(accounts: dict[str, Held], by: By) -> Iterator[tuple[dict[str, str], list[Held]]]:
     """What AUM is told apart into, ordered by name: (columns, accounts)."""
     if by == "total":
         yield {}, list(accounts.values())

@@ -27,7 +27,7 @@ _ALIKE = zstandard.ZstdCompressionDict(
 _compress = zstandard.ZstdCompressor(level=3, dict_data=_ALIKE).compress
 _decompress = zstandard.ZstdDecompressor(dict_data=_ALIKE).decompress
 _decode = msgspec.json.Decoder(TierLine).decode
-_decode_change = msgspec.json.Decoder(TierChanged).decode
+_decode_change = msgspec.json.Decoder().decode
 
 
 class TierStory:
@@ -58,10 +58,13 @@ class TierStory:
                     yield decision.customer_id, at, told.block, sequence, _compress(to_json(decision))
 
 
-def change_rows(contents: Iterable[tuple[bytes]]) -> Iterator[dict[str, Any]]:
-    """Tier changes as published."""
+def change_rows(contents: Iterable[tuple[bytes]], effective_by: str | None = None) -> Iterator[dict[str, Any]]:
+    """Tier changes as published (``TierChanged.published``); effective_by: those effective by a date."""
     for (content,) in contents:
-        yield _decode_change(_decompress(content)).published()
+        change: dict[str, Any] = _decode_change(_decompress(content))
+        if effective_by is None or change["effective_date"] <= effective_by:
+            del change["type"], change["tier"]
+            yield change
 
 
 def stories(rows: Iterable[tuple[str, bytes]]) -> Iterator[Customer]:

@@ -64,32 +64,39 @@ def tier_rows_at(kept: Iterable[Row], stories: Iterable[Customer], at: Moment) -
 
     Both by customer_id bytes. Everyone known by then has a row, whatever the business date.
     """
-    known = at.known
+    known, reader = at.known, TiersAt(at)
     told = iter(stories)
     story = next(told, None)
     for customer_id, packed in kept:
         if not at.is_all_known and number_of(packed) >= known.customers:
             continue
         if story is not None and story.id == customer_id:
-            yield row_at(story, at)
+            yield reader.row(story)
             story = next(told, None)
         else:
-            yield row_at(Customer(customer_id, 0, {}), at)
+            yield {"customer_id": customer_id, **reader.undecided}
 
 
-def row_at(customer: Customer, at: Moment) -> dict[str, Any]:
-    """The row of `guanxi tiers` of a customer at a moment. customer: its whole story up to what was known then."""
-    stood = stood_at(customer, at)
-    version = stood.policy_version or _undecided(at)
-    return {"customer_id": customer.id, **row_of(stood.tier, stood.since), "policy_version": version}
+class TiersAt:
+    """Reads tiers at a moment from customers with the whole story of their tier up to what was known then."""
 
+    def __init__(self, at: Moment) -> None:
+        self._at, self._policies = at, Policies(at.known.basis.policies)
+        self._version = _undecided(at, self._policies)
+        self.undecided = UNDECIDED | {"policy_version": self._version}
+        """Columns of a customer of whom nothing is told."""
 
-def stood_at(customer: Customer, at: Moment) -> Stood:
-    """The tier of a customer at a moment; customer as for ``row_at``."""
-    basis = at.known.basis
-    if not at.as_of:
-        return newest(customer)
-    return tier_on(customer, at.as_of, Policies(basis.policies), basis.first_month)
+    def stood(self, customer: Customer) -> Stood:
+        """The tier at the moment."""
+        at = self._at
+        if not at.as_of:
+            return newest(customer)
+        return tier_on(customer, at.as_of, self._policies, at.known.basis.first_month)
+
+    def row(self, customer: Customer) -> dict[str, Any]:
+        """The row of `guanxi tiers`."""
+        tier, since, version = self.stood(customer)
+        return {"customer_id": customer.id, **row_of(tier, since), "policy_version": version or self._version}
 
 
 def row_of(tier: Tier, since: Day) -> dict[str, str | int | None]:
@@ -105,12 +112,12 @@ def row_of(tier: Tier, since: Day) -> dict[str, str | int | None]:
     }
 
 
-def _undecided(at: Moment) -> str:
+def _undecided(at: Moment, policies: Policies) -> str:
     """The version that someone stands under of whom nothing was decided: of the last closed month in effect."""
     basis = at.known.basis
     if not basis.policies or not at.as_of or not basis.last_closed:
         return basis.policy_version
-    return Policies(basis.policies).at(max(min(basis.last_closed, month_of(at.as_of) - 1), basis.first_month)).version
+    return policies.at(max(min(basis.last_closed, month_of(at.as_of) - 1), basis.first_month)).version
 
 
 def tier_rows(kept: Iterable[Row], basis: Basis) -> Iterator[dict[str, Any]]:

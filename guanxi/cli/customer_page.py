@@ -13,7 +13,7 @@ from aggregates.policy import Policies, Policy
 from aggregates.tiers import Move, last_closed_month
 from events.decisions import MonthRestated
 from projections.moment import Moment
-from projections.tiers import row_at, stood_at
+from projections.tiers import TiersAt
 
 MONTHS_SHOWN: Final = 12
 
@@ -42,7 +42,7 @@ def page_of(
         "customer_id": customer.id,
         "as_of": iso(at.as_of) if at.as_of else None,
         "currency": policies.latest.currency if len(policies) else None,
-        "tier": {key: value for key, value in row_at(customer, at).items() if key != "customer_id"},
+        "tier": {key: value for key, value in TiersAt(at).row(customer).items() if key != "customer_id"},
         "aum": {"spot": sum(spot.values()) if accounts else None, "by_category": dict(sorted(spot.items()))},
         "accounts": [_account(name, account, balance, at.as_of) for name, (account, balance) in accounts.items()],
         "months": [_month(month, total, policies) for month, total in _last_months(customer, at).items()],
@@ -107,7 +107,7 @@ def _outlook(customer: Customer, at: Moment, policies: Policies) -> Row | None:
         return None
     so_far = month_so_far(customer.accounts.values(), day)
     policy: Policy = policies.at(month_of(day))
-    tier = stood_at(customer, at).tier
+    tier = TiersAt(at).stood(customer).tier
     found: Outlook = outlook(tier, so_far, policy)
     moves = month_end(tier, so_far, policy) if so_far.days_left else ()
     return {

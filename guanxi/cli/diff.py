@@ -20,7 +20,7 @@ from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import CATEGORIES, LINES, Words
 from processors.past import Step
 from projections.moment import KnownAt, Moment
-from projections.tiers import row_at
+from projections.tiers import TiersAt
 
 Row = dict[str, Any]
 
@@ -85,7 +85,7 @@ def difference(on: Page, customer_id: str, start: Day, end: Day) -> Row:
         for name, account in sorted(customer.accounts.items())
         if any(found[name] for found in balances)
     ]
-    before, after = ({k: v for k, v in row_at(customer, moment).items() if k != "customer_id"} for moment in at)
+    before, after = ({k: v for k, v in TiersAt(moment).row(customer).items() if k != "customer_id"} for moment in at)
     return {
         "customer_id": customer_id,
         "from": iso(start),

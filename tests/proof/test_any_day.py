@@ -21,7 +21,7 @@ from processors.past import folded
 from projections.customers import aum_of, worth_of
 from projections.feed import Feed
 from projections.moment import Moment
-from projections.tiers import row_at
+from projections.tiers import TiersAt
 from tests.model.bank import Bank
 from tests.model.histories import history
 from tests.model.tiers import Tier, close_month
@@ -142,7 +142,9 @@ def test_tiers_are_what_the_machine_says_of_the_months_before(asked: Asked) -> N
 def test_rows_of_everyone_are_rows_of_each(asked: Asked) -> None:
     for day in asked.days():
         at = asked.views.moment(day)
-        assert list(asked.views.tiers(at=at)) == [row_at(asked.folded(who, at), at) for who in asked.bank.customers()]
+        assert list(asked.views.tiers(at=at)) == [
+            TiersAt(at).row(asked.folded(who, at)) for who in asked.bank.customers()
+        ]
         (month, *_) = _months(asked)
         every = list(asked.views.aum("category", month, at=at))
         each = [
