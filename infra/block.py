@@ -14,11 +14,12 @@ Old blocks are read for ever and never rewritten; a changed layout gets another 
 """
 
 import struct
-from typing import Any
+from typing import Annotated, Any
 from zlib import crc32
 
 import msgspec
 import zstandard
+from msgspec import Meta
 
 from processors.ports import Block, Draft, Head, Input, LogDamaged, Mark
 
@@ -27,9 +28,14 @@ RULES = 1
 """Version of the deciding code, written on every block."""
 
 _LENGTH = struct.Struct("<I")
+_DENSEST = 32_768
+"""Bytes that a byte of zstd holds at most: four make a block of 128 KB of one repeated byte."""
 _encode = msgspec.msgpack.Encoder().encode
 _compress = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True).compress
 _decompressor = zstandard.ZstdDecompressor()
+
+
+_Count = Annotated[int, Meta(ge=0)]
 
 
 class Header(msgspec.Struct):
@@ -37,18 +43,18 @@ class Header(msgspec.Struct):
 
     v: int
     shard: bytes
-    block: int
-    first: int
-    lines: int
-    facts: int
-    dups: int
-    inputs: list[tuple[str, int, int, int]]
-    marks: list[tuple[str, int, int, str, int]]
+    block: _Count
+    first: _Count
+    lines: _Count
+    facts: _Count
+    dups: _Count
+    inputs: list[tuple[str, _Count, _Count, _Count]]
+    marks: list[tuple[str, _Count, _Count, str, _Count]]
     at: str
     rules: int
     codec: str
     dict_id: int
-    raw_len: int
+    raw_len: _Count
     enc: str
     cols: dict[str, Any]
 
@@ -109,7 +115,11 @@ def header_of(stored: bytes, number: int) -> Header:
         raise LogDamaged(f"block {number}: not a block of this log; restore the log file from a copy")
     if crc32(stored[8:end]) != _LENGTH.unpack_from(stored, end)[0]:
         raise LogDamaged(f"block {number}: its header was changed; restore the log file from a copy")
-    return _decode_header(stored[8:end])
+    try:
+        return _decode_header(stored[8:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        # A checksum of nothing is 0, so zeros behind the magic pass it.
+        raise LogDamaged(f"block {number}: its header cannot be read; restore the log file from a copy") from error
 
 
 def unpack(stored: bytes, number: int) -> Block:
@@ -119,6 +129,9 @@ def unpack(stored: bytes, number: int) -> Block:
         raise LogDamaged(f"block {number}: says it is block {header.block}; restore the log file from a copy")
     start = 12 + _LENGTH.unpack_from(stored, 4)[0]
     body = _body(stored[start:], header.raw_len, number)
+    customers = header.cols.get("cust", b"")
+    if not isinstance(customers, bytes):
+        raise LogDamaged(f"block {number}: its column of customers is no bytes; restore the log file from a copy")
     return Block(
         number=number,
         first=header.first,
@@ -127,7 +140,7 @@ def unpack(stored: bytes, number: int) -> Block:
         duplicates=header.dups,
         at=header.at,
         rules=header.rules,
-        customers=header.cols.get("cust", b""),
+        customers=customers,
         body=body,
     )
 
@@ -139,6 +152,8 @@ def _body(compressed: bytes, raw_len: int, number: int) -> bytes:
             raise LogDamaged(
                 f"block {number}: its body has another size than when written; restore the log file from a copy"
             )
+        if raw_len > _DENSEST * len(compressed):
+            raise LogDamaged(f"block {number}: its body cannot hold what it says; restore the log file from a copy")
         return _decompressor.decompress(compressed, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise LogDamaged(f"block {number}: {error}; restore the log file from a copy") from error

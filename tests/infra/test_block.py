@@ -121,6 +121,45 @@ def test_a_block_with_something_behind_it_is_noticed() -> None:
         unpack(stored + b"\0", 7)
 
 
+def with_header(body: bytes | None = None, **fields: object) -> bytes:
+    """The block with other things in its header, its checksum right."""
+    stored, _ = pack(SHARD, HEAD, DRAFT)
+    length = int.from_bytes(stored[4:8], "little")
+    header = msgspec.msgpack.encode({**msgspec.msgpack.decode(stored[8 : 8 + length]), **fields})
+    rest = stored[12 + length :] if body is None else body
+    return b"".join((b"GXB1", struct.pack("<I", len(header)), header, struct.pack("<I", crc32(header)), rest))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"GXB1" + bytes(8),
+        b"GXB1" + bytes(4096),
+        with_header(lines="2"),
+        with_header(lines=-1),
+        with_header(first=None),
+        with_header(inputs=[["a", 0]]),
+        with_header(cols={"cust": "C1"}),
+        with_header(cols={"cust": 7}),
+    ],
+)
+def test_a_header_that_is_none_is_damage_although_its_checksum_is_right(stored: bytes) -> None:
+    with pytest.raises(LogDamaged, match=r"block 7: .*; restore the log file from a copy"):
+        unpack(stored, 7)
+
+
+def test_a_body_is_not_believed_to_hold_more_than_it_can() -> None:
+    for size in (1 << 31, 1 << 40, (1 << 63) - 1):
+        frame = b"\x28\xb5\x2f\xfd\xe4" + struct.pack("<Q", size) + bytes(40)
+        with pytest.raises(LogDamaged, match="block 7: its body cannot hold what it says"):
+            unpack(with_header(frame, raw_len=size), 7)
+
+
+def test_a_body_as_dense_as_can_be_is_read() -> None:
+    lines = [b"x" * 50_000_000]
+    assert unpack(pack(SHARD, HEAD, msgspec.structs.replace(DRAFT, lines=lines))[0], 7).body == lines[0]
+
+
 def test_a_block_in_another_place_is_noticed() -> None:
     stored, _ = pack(SHARD, HEAD, DRAFT)
     with pytest.raises(LogDamaged, match="block 8: says it is block 7"):
