@@ -7,6 +7,7 @@ although no trigger is built yet, so that a file accepted today is accepted then
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from itertools import pairwise
@@ -64,6 +65,9 @@ def parse(text: str, name: str) -> tuple[Policy, dict[str, Any]]:
         where = _LINE.search(str(error))
         line = int(where[1]) if where and where[1] else text.count("\n") + 1
         raise PolicyError([Problem(name, line, "", f"not TOML: {_LINE.sub('', str(error))}")]) from None
+    except (ValueError, RecursionError) as error:  # of the reader itself, not of the form: they carry no place
+        what = "nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
+        raise PolicyError([Problem(name, _line_of(type(error), text), "", what)]) from None
     lines = _Lines(text).found
 
     def problem(place: tuple[str | int, ...], what: str) -> Problem:
@@ -79,6 +83,20 @@ def parse(text: str, name: str) -> tuple[Policy, dict[str, Any]]:
     if found:
         raise PolicyError(sorted(found, key=lambda p: p.line))
     return _policy(file), _plain(content)
+
+
+def _line_of(kind: type[Exception], text: str) -> int:
+    """The line at which reading raises this: the text up to it does, and up to the line before does not."""
+
+    def raises(line: int) -> bool:
+        try:
+            tomllib.loads("".join(lines[:line]))
+        except Exception as error:
+            return type(error) is kind
+        return False
+
+    lines = [f"{line}\n" for line in text.split("\n")]
+    return bisect_left(range(len(lines)), True, key=raises)
 
 
 def _dotted(place: tuple[str | int, ...]) -> str:

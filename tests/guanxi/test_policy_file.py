@@ -174,6 +174,19 @@ def test_no_window_is_zero(window: str) -> None:
     assert getattr(parse(f'version = "a"\n[windows]\n{window} = 1', "p")[0], window) == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [("9" * 5000, "a number with too many digits"), ("[" * 5000, "nested too deep"), ("{a=" * 5000, "nested too deep")],
+)
+@pytest.mark.parametrize("before", ["", "# only words\n\n", 'text = """\nx\n"""\n'])
+@pytest.mark.parametrize("after", ["", "\n", "\nversion = 3\n= broken\n"])
+def test_what_the_reader_of_toml_cannot_hold_is_told_with_its_line(
+    value: str, problem: str, before: str, after: str
+) -> None:
+    found = refused(f"{before}version = {value}{after}")
+    assert found == [(before.count("\n") + 1, "", problem)]
+
+
 def test_everything_that_is_wrong_is_told_in_order_of_lines() -> None:
     text = 'colour = 1\nversion = ""\n[windows]\nexit_months = 0\n'
     places = [(line, field) for line, field, _ in refused(text)]
