@@ -10,6 +10,8 @@ from datetime import date
 from typing import Any
 
 LARGEST = 2**53 - 1
+LARGEST_SUM = 2**63 - 1
+"""Of control totals: the contract gives no bound for the sum of a whole source; the published schema gives this one."""
 LONGEST = 1 << 20
 DEEPEST = 64
 FIRST_DAY, LAST_DAY = "1900-01-01", "2999-12-31"
@@ -290,6 +292,6 @@ FIELDS: dict[str, dict[str, Rule]] = {
         **ENVELOPE,
         "date": day,
         "working_day?": flag,
-        "totals?": part(count=not_negative, signed_sum=whole(None, None)),
+        "totals?": part(count=not_negative, signed_sum=whole(-LARGEST_SUM, LARGEST_SUM)),
     },
 }

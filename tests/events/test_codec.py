@@ -6,67 +6,20 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
 
 from events import codec
 from events.catalog import INACTIVE, RECORDS
 from events.fields import Record
-from events.refusals import REASONS, Refusal
+from events.refusals import Refusal
 from tests.dsl.records import brought, deposit
 from tests.events import reference
+from tests.events.agreement import agree, as_door, expected, is_blank
 from tests.events.lines import contents, lines
 
 MANY = settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 LINE = codec.encode(deposit("C1", "A1", "1.00", on="2026-01-02", id="d1"))
-
-
-def as_door(found: Record | Refusal | None, line: bytes) -> Record | Refusal | None:
-    """What becomes of an entry of a batch: checked, and looked at slowly if that fails."""
-    if isinstance(found, Record):
-        try:
-            codec.check(found)
-        except ValueError:
-            return codec.examine(line)
-    return found
-
-
-def expected(line: bytes) -> dict[str, Any] | None:
-    try:
-        return reference.read(line)
-    except reference.No:
-        return None
-
-
-def plain(found: Record | Refusal | None) -> dict[str, Any] | None:
-    """The content of a record without `ext`; None for a refusal and for what calls itself sealed: the door refuses it."""
-    if not isinstance(found, Record) or found.sealed is not UNSET:
-        return None
-    return dict(msgspec.to_builtins(msgspec.structs.replace(found, ext=UNSET)))
-
-
-def agree(line: bytes) -> None:
-    """All ways through the codec agree with the reference and with one another."""
-    content = expected(line)
-    wanted = None if content is None else {name: value for name, value in content.items() if name != "ext"}
-    one, slow = codec.decode(line), codec.examine(line)
-    _, (batched,), (shortest,) = codec.decode_batch(line + b"\n")
-    assert plain(one) == wanted
-    assert plain(slow) == wanted
-    assert plain(as_door(batched, line)) == wanted
-    assert as_door(batched, line) == one
-    if isinstance(one, Record):
-        assert content is None or (one.ext is not UNSET) == ("ext" in content)
-        assert codec.decode(shortest) == one
-        assert len(shortest) <= len(line)
-    elif isinstance(one, Refusal):
-        assert one.reason in REASONS
-        assert one.detail
-
-
-def is_blank(line: bytes) -> bool:
-    return not line.strip(b" \t\r")
 
 
 @MANY
@@ -313,6 +266,23 @@ def at_depth(depth: int, line: bytes) -> Record | Refusal:
 def test_who_calls_does_not_decide_what_is_a_record(depth: int) -> None:
     line = with_own(nested(depth), b" ")
     assert at_depth(0, line) == at_depth(600, line)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "is_taken"), [(".1", True), (".123456789", True), ("." + "1" * 40, True), (".", False), (",5", False)]
+)
+def test_a_second_may_have_any_number_of_digits(fraction: str, is_taken: bool) -> None:
+    line = LINE.replace(b"T10:00:00+08:00", f"T10:00:00{fraction}+08:00".encode())
+    agree(line)
+    assert isinstance(codec.decode(line), Record) == is_taken
+
+
+@pytest.mark.parametrize("version", ["2", "0", "-1", "9" * 19, "9" * 4300])
+def test_a_version_is_not_quoted_at_length(version: str) -> None:
+    found = codec.decode(LINE.replace(b'"schema_version":1', f'"schema_version":{version}'.encode()))
+    assert isinstance(found, Refusal)
+    assert found.reason == "version_unsupported"
+    assert len(found.detail) < 100
 
 
 # Years from 1900 to 2999
