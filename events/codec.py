@@ -290,7 +290,7 @@ def _examine_object(line: bytes, content: dict[str, Any]) -> Record | Refusal:
     def refuse(reason: str, detail: str, field: str | None = None) -> Refusal:
         return Refusal(reason, detail, field, **who)
 
-    if key := twice(line):
+    if (key := twice(line)) is not None:
         return refuse("bad_value", "the key stands twice in one object", key)
     name = content.get("type")
     if name is None:
@@ -333,7 +333,9 @@ def _pairs(items: list[tuple[str, Any]]) -> _Object:
                 found.twice = key
             elif key != "ext":
                 below = value if isinstance(value, list) else [value]
-                found.twice = next((f"{key}.{v.twice}" for v in below if isinstance(v, _Object) and v.twice), None)
+                found.twice = next(
+                    (f"{key}.{v.twice}" for v in below if isinstance(v, _Object) and v.twice is not None), None
+                )
         found[key] = value
     return found
 

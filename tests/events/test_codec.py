@@ -112,6 +112,8 @@ def test_numbers_that_are(number: str) -> None:
         LINE.replace(b'"amount":100', b'"amount":100,"counterparty":{"kind":"own","kind":"cash"}'),
         LINE.replace(b'"amount":100', b'"amount":100,"ext":{},"ext":{}'),
         LINE.replace(b'"amount":100', b'"amount":100,"memo":"\\u0009","memo":"\\t"'),
+        LINE.replace(b'"amount":100', b'"amount":100,"":1,"":1'),
+        LINE.replace(b'"amount":100', b'"amount":100,"counterparty":{"kind":"own","":1,"":1}'),
     ],
 )
 def test_no_key_stands_twice(line: bytes) -> None:
@@ -120,6 +122,7 @@ def test_no_key_stands_twice(line: bytes) -> None:
     found = codec.decode(line)
     assert isinstance(found, Refusal)
     assert (found.reason, found.event_id) == ("bad_value", "d1")
+    assert found.detail == "the key stands twice in one object"
 
 
 def test_the_publisher_s_own_object_may_say_what_it_likes() -> None:
