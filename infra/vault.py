@@ -410,7 +410,8 @@ def _decoded(text: str, where: str) -> bytes:
 
 def _make_key_file(key_file: Path) -> bool:
     """Write a new key, whole and durable; False if another process was first."""
-    draft = key_file.with_name(f"{key_file.name}.{os.getpid()}.new")
+    # Not named by the process: one that died here may have had the same number, as it often is in a container.
+    draft = key_file.with_name(f"{key_file.name}.{os.urandom(8).hex()}.new")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -318,6 +318,14 @@ def test_a_bad_key_is_named_by_where_it_is(tmp_path: Path, text: str, says: str)
     assert key_file.read_text("utf-8") == text
 
 
+def test_what_a_process_of_the_same_number_left_is_not_in_the_way(tmp_path: Path) -> None:
+    """In a container the program has the same number every time; it may have died while it made the key."""
+    for draft in (f"key.{os.getpid()}.new", "key.new"):
+        (tmp_path / draft).write_bytes(b"half a k")
+    key, made = master_key({}, tmp_path / "key", vault_has_keys=False)
+    assert (len(key), made) == (32, True)
+
+
 def test_a_lost_key_file_is_never_made_anew(tmp_path: Path, path: str) -> None:
     key_file = tmp_path / "guanxi.key"
     assert not has_keys(path)
