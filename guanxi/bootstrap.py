@@ -229,6 +229,10 @@ class Bank:
                 finally:
                     rebuilt.close()
             return
+        with self._plainly():
+            self._swap_views(progress)
+
+    def _swap_views(self, progress: Blocks) -> None:
         if self._keeper is not None:
             self._keeper.checkpoint()
         self.views.close()

@@ -115,6 +115,7 @@ class Keeper:
             lines = decode_lines(block.body)
             if block.number > self._state_block:
                 evolve(self.shard, lines)
+                self._swept_at -= block.facts  # ids are looked through before a snapshot: these perhaps were not
             if block.number > ids_at:
                 add_ids(self.ids, block.number, lines)
                 if self.ids.needs_flush:
