@@ -12,7 +12,7 @@ BIN := .venv/bin
 LIBRARIES := .venv/.libraries
 READY := .venv/.ready
 
-.PHONY: help setup demo test check bench schemas lock clean \
+.PHONY: help setup demo test check torture bench schemas lock clean \
 	check-format check-lint check-types check-imports check-bans check-text check-schemas check-docs
 
 help: ## this list
@@ -38,6 +38,11 @@ demo: setup ## a small bank from records to tier changes; DATA=folder takes the 
 
 test: setup ## all tests, on all cores
 	@echo "== tests"; $(BIN)/python -m pytest -q -n auto $(ARGS)
+
+SEEDS ?= 10000
+
+torture: setup ## the whole system on a machine on which things go wrong: SEEDS=10000 runs, on all cores
+	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 
 # From quick to slow; each must pass.
 check: check-format check-lint check-types check-imports check-bans check-text check-schemas test check-docs ## everything; with -k it goes on after a failure
