@@ -125,6 +125,11 @@ class SqliteEventLog:
         except (PersistenceError, sqlite3.Error) as error:
             self.close()
             raise _failure(path, error, "check that it is a log of this program and may be written") from error
+        except (TypeError, ValueError) as error:  # names and texts of a damaged file
+            self.close()
+            raise LogDamaged(
+                f"{path}: {error}; no log of this program, or damaged: restore the log file from a copy"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -146,6 +151,7 @@ class SqliteEventLog:
     def _read_head(self) -> Head:
         last = self._recorder.select_events(self._originator, desc=True, limit=1)
         if not last:
+            self._check_empty()
             return Head(0, 0, {}, {})
         number = last[0].originator_version
         with self._datastore.transaction(commit=False) as cursor:
@@ -159,6 +165,12 @@ class SqliteEventLog:
                     f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"
                 )
         return layout.head_after(layout.header_of(last[0].state, number))
+
+    def _check_empty(self) -> None:
+        with self._datastore.transaction(commit=False) as cursor:
+            cursor.execute(f"SELECT COUNT(*) AS n FROM {_TABLE}")
+            if cursor.fetchone()["n"]:
+                raise LogDamaged(f"{self.path}: holds blocks, but none of this log; restore the log file from a copy")
 
     @property
     def name(self) -> str:

@@ -212,3 +212,23 @@ def test_a_changed_log_is_noticed(log: SqliteEventLog, path: str, statement: str
     with pytest.raises(LogDamaged, match=r"restore the log file from a copy") as told:
         bodies(path)
     assert where in str(told.value) or "blocks are missing" in str(told.value)
+
+
+@pytest.mark.parametrize("shard", ["randomblob(16)", "randomblob(3)", "'text'", "7"])
+@pytest.mark.parametrize("write", [False, True])
+def test_blocks_of_a_log_that_forgot_its_name_are_not_passed_over(
+    log: SqliteEventLog, path: str, shard: str, write: bool
+) -> None:
+    """Else it would be believed to be empty, and begun anew."""
+    log.close()
+    _as_nobody_would(path, f"UPDATE log SET shard = {shard}")
+    with pytest.raises(LogDamaged, match=r"restore the log file from a copy"):
+        SqliteEventLog(path, write=write)
+
+
+def test_a_damaged_schema_is_told(log: SqliteEventLog, path: str) -> None:
+    log.close()
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content.replace(b"CREATE TRIGGER", b"CREATE TR\xff\x88GER"))
+    with pytest.raises((LogDamaged, LogUnusable)):
+        SqliteEventLog(path, write=True)
