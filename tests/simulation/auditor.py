@@ -47,7 +47,7 @@ class Auditor:
 
     def __init__(self, policies: list[dict[str, Any]], inputs: list[Input]) -> None:
         self.bank = Bank(policies)
-        self.taken = self.refused = self.duplicates = 0
+        self.taken = self.refused = self.duplicates = self.audits = 0
         self._inputs = inputs
         self._records = [(each.name, number, record) for each in inputs for number, record in enumerate(each.records)]
         self._judged = 0
@@ -107,11 +107,8 @@ class Auditor:
 
     # ------------------------------------------------------------------------------------------ decisions
 
-    def decided(self, blocks: list[Block], swept: bool) -> None:
-        """Tier changes, restatements and alerts of a log are those of the model bank. Raises Wrong.
-
-        swept: whether the ids were looked through up to the end.
-        """
+    def decided(self, blocks: list[Block]) -> None:
+        """Tier changes, restatements and alerts of a log are those of the model bank. Raises Wrong."""
         lines = [line for block in blocks for line in block.lines]
         changes: dict[str, list[Line]] = {}
         for line in lines:
@@ -134,8 +131,7 @@ class Auditor:
         )
         twice = [(line["source"], line["event_id"]) for line in lines if line.get("kind") == "id_in_two_places"]
         expect("ids told of once", len(twice), len(set(twice)))
-        if swept:
-            expect("ids in two places", set(twice), {key for key, places in self._places.items() if len(places) > 1})
+        expect("ids in two places", set(twice), {key for key, places in self._places.items() if len(places) > 1})
 
     def answers(self, views: Any, rng: random.Random) -> None:
         """What the views say of tiers, balances, a month and changes is what the model says. Raises Wrong."""

@@ -38,6 +38,13 @@ def blocks_of(log: Path) -> list[Block]:
     return [_block(number, state) for number, state in rows]
 
 
+def shard_of(log: Path) -> bytes:
+    """The bytes that name the shard, as the log keeps them beside its blocks."""
+    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
+        (shard,) = connection.execute("SELECT shard FROM log").fetchone()
+    return bytes(shard)
+
+
 def _block(number: int, state: bytes) -> Block:
     end = 8 + int.from_bytes(state[4:8], "little")
     header = msgspec.msgpack.decode(state[8:end])
