@@ -4,12 +4,11 @@ from typing import Final
 
 import click
 
+from guanxi.cli import STOPPED
 from guanxi.errors import UserError
 
 FOUND_WRONG: Final = 1
 WRONG_CALL: Final = 2
-STOPPED: Final = 130
-"""After Ctrl-C, as shells say it: 128 + SIGINT."""
 
 KNOWN: Final[dict[str, int]] = {
     "LogBusy": WRONG_CALL,

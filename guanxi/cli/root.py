@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import click
 
-from guanxi.cli.endings import STOPPED, ending
+from guanxi.cli import STOPPED
+from guanxi.cli.endings import ending
 from guanxi.cli.options import Asked, common
 
 

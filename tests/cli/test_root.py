@@ -1,6 +1,8 @@
 """The table of contents, help, and how runs end."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,6 +11,7 @@ import click
 import pytest
 
 from aggregates.policy import PolicyRefused
+from guanxi.cli import main
 from guanxi.cli.endings import KNOWN, ending
 from guanxi.cli.root import COMMANDS, CONTENTS, cli
 from guanxi.errors import FoundWrong, UserError
@@ -139,6 +142,26 @@ def test_a_fault_shows_its_trace_only_when_asked(monkeypatch: pytest.MonkeyPatch
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "ZeroDivisionError: boom" in result.stderr
     assert isinstance(run("simulate", env={"GUANXI_DEBUG": "1"}).exception, ZeroDivisionError)
+
+
+def test_ctrl_c_while_the_program_is_being_loaded_ends_it_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("guanxi.cli.import_module", stopped)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert capsys.readouterr() == ("", "guanxi: stopped\n")
+
+
+def test_nothing_is_loaded_before_ctrl_c_is_minded() -> None:
+    loaded = "import sys; before = set(sys.modules); import guanxi.cli; print(*sorted(set(sys.modules) - before))"
+    found = subprocess.run([sys.executable, "-Sc", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    ours = {name for name in found.stdout.split() if name.partition(".")[0] not in ("importlib", "warnings")}
+    assert ours == {"guanxi", "guanxi.cli"}
 
 
 def test_it_says_which_version_it_is() -> None:
