@@ -22,30 +22,32 @@ class Entry(NamedTuple):
 
 
 CONTENTS: Final[dict[str, dict[str, Entry]]] = {
-    "Try it": {
+    "To try it": {
         "demo": Entry("demo", "A small bank from records to tier changes."),
-    },
-    "Records": {
-        "ingest": Entry("ingest", "Take records from files into the log, each exactly once."),
-        "import": Entry("import_berka", "Take foreign data in as records."),
         "simulate": Entry("simulate", "Write the records of a made-up Chinese bank."),
+    },
+    "For core systems, which publish records": {
+        "ingest": Entry("ingest", "Take records from files into the log, each exactly once."),
+        "import": Entry("import_berka", "Take foreign data in as records: import berka DIR."),
         "rejected": Entry("rejected", "Records that were refused, and why."),
     },
-    "Customers": {
-        "tiers": Entry("tiers", "Every customer's tier."),
-        "tier-changes": Entry("tier_changes", "Tier changes with the months they rest on."),
-        "aum": Entry("aum", "Balances and month averages."),
+    "For customer managers": {
         "customer": Entry("customer", "Everything about one customer on a page."),
+        "tiers": Entry("tiers", "Every customer's tier."),
+        "aum": Entry("aum", "Balances and month averages."),
+    },
+    "For auditors": {
+        "tier-changes": Entry("tier_changes", "Tier changes with the months they rest on."),
         "replay": Entry("replay", "What happened to a customer, event by event."),
         "diff": Entry("diff", "What changed about a customer between two days."),
     },
-    "Running it": {
+    "For operators": {
         "status": Entry("status", "How far the log and its views are."),
-        "rebuild": Entry("rebuild", "Make the views anew from the log, or compare them with it."),
-        "policy": Entry("policy_check", "Check a policy file."),
+        "rebuild": Entry("rebuild", "Make the views anew from the log, or check them."),
+        "policy": Entry("policy_check", "Say whether a policy file is in order: policy check FILE."),
     },
 }
-"""Every command under its heading, in the order of the help page."""
+"""Every command under the heading of who asks, in the order of the help page; a page shows all within 80 columns."""
 
 COMMANDS: Final[dict[str, Entry]] = {name: entry for group in CONTENTS.values() for name, entry in group.items()}
 

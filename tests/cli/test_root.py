@@ -50,6 +50,13 @@ def test_the_help_page_lists_every_command_under_a_heading() -> None:
             assert re.search(rf"^  {name} +{re.escape(entry.does)}$", shown, re.M)
 
 
+def test_the_help_page_fits_80_columns_with_one_line_a_command() -> None:
+    shown = run("--help", env={"COLUMNS": "80"}).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for name in COMMANDS:
+        assert len(re.findall(rf"^  {name} .*\.$", shown, re.M)) == 1
+
+
 @pytest.mark.parametrize("name", LEAVES)
 def test_every_command_explains_itself_and_takes_the_common_options(name: str) -> None:
     shown = run(*name.split(), "--help").stdout
@@ -88,7 +95,7 @@ def test_a_wrong_call_ends_with_one_line_and_code_2(arguments: tuple[str, ...]) 
 def test_no_command_shows_the_help() -> None:
     result = run()
     assert result.exit_code == 2
-    assert "Customers:" in result.output
+    assert "For customer managers:" in result.output
 
 
 @pytest.mark.parametrize("log", ["postgresql://bank/log", "bank.db"])
