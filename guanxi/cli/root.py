@@ -40,6 +40,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "tier-changes": Entry("tier_changes", "Tier changes with the months they rest on."),
         "replay": Entry("replay", "What happened to a customer, event by event."),
         "diff": Entry("diff", "What changed about a customer between two days."),
+        "alerts": Entry("alerts", "What does not add up: balances, totals, days, ids."),
     },
     "For operators": {
         "status": Entry("status", "How far the log and its views are."),

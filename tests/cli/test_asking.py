@@ -5,12 +5,13 @@ import io
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from tests.cli.conftest import Small, run
+from tests.cli.conftest import Small, close, opened, run, written
 
 Ask = Callable[..., Result]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -196,3 +197,33 @@ def test_a_page_has_no_csv(small: Small) -> None:
     result = run("--log", small.log, "customer", "C1", "--format", "csv")
     assert result.exit_code == 2
     assert "no CSV form" in result.stderr
+
+
+def test_alerts_are_listed_of_all_or_of_one_customer(rows: Rows, ask: Ask) -> None:
+    (found,) = rows("alerts")
+    assert found.pop("alerted_at")
+    assert found == {
+        "kind": "balance_differs", "customer_id": "C1", "account_id": "A1", "source": "core", "event_id": "stated",
+        "date": "2026-04-20", "expected": 7, "actual": 200_000_00,
+    }  # fmt: skip
+    assert [row["kind"] for row in rows("alerts", "--customer", "C1")] == ["balance_differs"]
+    assert rows("alerts", "--customer", "C2") == []
+    assert "余额不符 Balance differs" in ask("alerts", "--format", "table").stdout
+
+
+def test_alerts_about_control_totals_name_both_counts_and_sums(tmp_path: Path) -> None:
+    totals = {"count": 1_234, "signed_sum": -5}
+    lines = iter([opened("C1", "A1", 700), dict(close("2026-04-01"), totals=totals)])
+    log = f"sqlite:///{tmp_path / 'bank.db'}"
+    assert run("ingest", str(written(tmp_path / "r.jsonl", lines)), "--log", log).exit_code == 0
+    (found,) = [json.loads(line) for line in run("alerts", "--log", log).stdout.splitlines()]
+    assert (found["kind"], found["expected"]) == ("totals_differ", totals)
+    assert found["actual"] == {"count": 1, "signed_sum": 700}
+    shown = run("alerts", "--log", log, "--format", "table", env={"COLUMNS": "120"}).stdout
+    for text in ("总数不符 Control totals differ", "count 1,234", "signed_sum -5", "signed_sum 700"):
+        assert text in shown
+
+
+def test_alerts_about_a_customer_never_heard_of(small: Small) -> None:
+    result = run("alerts", "--customer", "C9", "--log", small.log)
+    assert (result.exit_code, result.stdout) == (1, "")
