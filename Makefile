@@ -12,8 +12,8 @@ BIN := .venv/bin
 LIBRARIES := .venv/.libraries
 READY := .venv/.ready
 
-.PHONY: help setup demo test check torture bench schemas lock clean \
-	check-format check-lint check-types check-imports check-bans check-text check-schemas check-docs
+.PHONY: help setup demo test check torture bench generated lock clean \
+	check-format check-lint check-types check-imports check-bans check-text check-generated check-docs
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ torture: setup ## the whole system on a machine on which things go wrong: SEEDS=
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 
 # From quick to slow; each must pass.
-check: check-format check-lint check-types check-imports check-bans check-text check-schemas test check-docs ## everything; with -k it goes on after a failure
+check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-docs ## everything; with -k it goes on after a failure
 	@echo "All checks passed."
 
 check-format: setup
@@ -66,14 +66,14 @@ check-bans: setup
 check-text: setup
 	@echo "== text"; $(BIN)/python -m tools.checks.text
 
-check-schemas: setup
-	@echo "== schemas"; $(BIN)/python -m guanxi.schemas --check
+check-generated: setup
+	@echo "== generated"; $(BIN)/python -m guanxi.generated --check
 
 check-docs: setup
 	@echo "== docs"; $(BIN)/python -m tools.checks.docs
 
-schemas: setup ## write the generated files anew
-	@$(BIN)/python -m guanxi.schemas
+generated: setup ## write docs/reference anew from records and commands
+	@$(BIN)/python -m guanxi.generated
 
 bench: setup ## measure; ARGS go to the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -16,7 +16,7 @@ BROKEN = {
     "check-docs": ("docs/a.md", "# A\n\n```bash\nfalse\n```\n", "exit 1"),
     "test": ("tests/test_a.py", "def test_a() -> None:\n    assert 1 + 1 == 3\n", "1 failed"),
 }
-ELSEWHERE = {"check-schemas"}
+ELSEWHERE = {"check-generated"}
 """Proven beside what it checks."""
 
 
