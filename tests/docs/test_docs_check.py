@@ -44,8 +44,9 @@ def test_other_languages_are_not_run() -> None:
     assert not run("```python\nraise SystemExit(1)\n```\n\n```text\nfalse\n```\n")
 
 
-def test_folder_environment_and_files_last_for_the_page() -> None:
+def test_folder_environment_functions_and_files_last_for_the_page() -> None:
     page = console("$ mkdir -p 'a b' && cd 'a b' && export X='1 2' && echo kept > f")
+    page += console('$ twice() { echo "$1" "$1"; }', "$ twice 'x  y'", "x  y x  y")
     page += "\n```bash\ntest \"$X\" = '1 2'\n```\n" + console("$ cat f", "kept", '$ basename "$PWD"', "a b")
     assert not run(page)
 

@@ -1,9 +1,9 @@
 """Documentation that works: every shell block of README.md and docs/ runs, and every link leads somewhere.
 
-A page is a session: its blocks run in order in one temporary folder, environment and folder carried from one command to
-the next, with the project's own commands first on the path. In a ``console`` block lines after ``$ `` are commands
-(``> `` continues one) and the lines below, if any, are what it prints; ``…`` stands for any text, also over several
-lines. ``bash`` and ``sh`` blocks run whole, without comparison. A command that fails fails the page; one that is meant
+A page is a session: its blocks run in order in one temporary folder; environment, functions and folder are carried from
+one command to the next, with the project's own commands first on the path. In a ``console`` block lines after ``$ ``
+are commands (``> `` continues one) and the lines below, if any, are what it prints; ``…`` stands for any text, also over
+several lines. ``bash`` and ``sh`` blocks run whole, without comparison. A command that fails fails the page; one that is meant
 to fail says so: ``$ guanxi tiers --nonsense || echo "exit $?"``.
 
 ``<!-- not run: reason -->`` on the line before a block leaves it out; only for commands that set up (git, make, cd).
@@ -97,7 +97,7 @@ def _trimmed(text: str) -> str:
 
 
 class Session:
-    """A shell whose folder and environment last from one command to the next, as a reader's terminal would."""
+    """A shell whose folder, environment and functions last from one command to the next, as in a reader's terminal."""
 
     def __init__(self, folder: Path, commands: Path) -> None:
         self._home = folder / "page"
@@ -112,7 +112,7 @@ class Session:
     def run(self, command: str, timeout_s: int = TIMEOUT_S) -> tuple[int | None, str]:
         """Run a command -> (exit code, or None when it took too long; what it printed on both streams)."""
         state = shlex.quote(str(self._state))
-        keep = f"""trap '{{ export -p; printf "cd %q\\n" "$PWD"; }} > {state}' EXIT"""
+        keep = f"""trap '{{ export -p; declare -f; printf "cd %q\\n" "$PWD"; }} > {state}' EXIT"""
         script = f"source {state}\n{keep}\nset -eo pipefail\n{command}\n"
         # A file, not a pipe: what a page starts in the background may keep it open.
         with self._output.open("wb") as output:
