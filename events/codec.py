@@ -38,6 +38,16 @@ _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[{}\[\]]")
 _FIELD = re.compile(r"`\$\.?([^`]*)`\Z")
+_TYPE = re.compile(r"`([\w |]+)`")
+_TYPES = {
+    "int": "an integer",
+    "float": "a number with a fraction",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+"""Types as msgspec calls them, for people."""
 _NAMED = re.compile(r"Object (contains unknown|missing required) field `(.*?)`")
 
 
@@ -47,7 +57,10 @@ class _Days(dict[str, int]):
     def __missing__(self, text: str) -> int:
         if not _DATE.match(text):
             raise ValueError("not a date of the form YYYY-MM-DD")
-        found = date.fromisoformat(text)
+        try:
+            found = date.fromisoformat(text)
+        except ValueError:
+            raise ValueError("no such day") from None
         if not FIRST_YEAR <= found.year <= LAST_YEAR:
             raise ValueError(f"wants a year from {FIRST_YEAR} to {LAST_YEAR}")
         day = self[text] = found.toordinal()
@@ -369,5 +382,11 @@ def _reason_of(message: str) -> tuple[str, str, str | None]:
         return "unknown_field", "this type has no such field", field
     if named:
         return "missing_field", "missing", field
-    detail = "not one of the values allowed" if message.startswith("Invalid") else message.rsplit(" - at ", 1)[0]
-    return "bad_value", detail, field
+    if message.startswith("Invalid"):
+        return "bad_value", "not one of the values allowed", field
+    said = _TYPE.sub(_for_people, message.rsplit(" - at ", 1)[0])
+    return "bad_value", said.replace("Expected", "wants", 1), field
+
+
+def _for_people(types: re.Match[str]) -> str:
+    return " or ".join(_TYPES.get(name, name) for name in types[1].split(" | "))

@@ -222,6 +222,29 @@ def test_the_detail_does_not_carry_the_value_of_a_field() -> None:
     assert len(refused.detail) < 500
 
 
+@pytest.mark.parametrize(
+    ("sent", "detail"),
+    [
+        (changed(amount=1.0), "wants an integer, got a number with a fraction"),
+        (changed(amount="1"), "wants an integer, got a string"),
+        (changed(memo=[]), "wants a string, got a list"),
+        (changed(counterparty=True), "wants an object, got true or false"),
+        (changed(event_id="x" * 65), "wants a string of length <= 64"),
+        (changed(counterparty={"kind": "friend"}), "not one of the values allowed"),
+        (changed(value_date="2026-02-30"), "no such day"),
+        (
+            codec.encode(brought("C2", "ordinary", on="2025-12-31", id="b")).replace(
+                b'"state":"ordinary"', b'"state":"ordinary","watch":[7]'
+            ),
+            "wants a string or null, got an integer",
+        ),
+    ],
+)
+def test_a_bad_value_is_told_in_words_for_people(sent: bytes, detail: str) -> None:
+    (refused,) = Door().send(A1, sent).refused
+    assert (refused.reason, refused.detail) == ("bad_value", detail)
+
+
 # Identity (DOMAIN §2)
 
 
