@@ -30,7 +30,7 @@ def command(asked: Asked, check: bool) -> None:
     if not check:
         click.echo(f"rebuilt: {done}")
     elif found:
-        click.echo(f"{found:,} differences: {done}; guanxi rebuild makes the views anew")
+        click.echo(f"{found:,} difference{'' if found == 1 else 's'}: {done}; guanxi rebuild makes the views anew")
         raise click.exceptions.Exit(FOUND_WRONG)
     else:
         click.echo(f"no differences: {done}")
