@@ -93,6 +93,8 @@ class Bank:
         self._say = say
         self.views: SqliteViews
         try:
+            if self.path.is_dir():
+                raise UserError("a folder, not a log", str(self.path), f"name a file: {self.path}/guanxi.db")
             if write:
                 with self._plainly():
                     self._open_writer(settings, begin=begin)
@@ -111,9 +113,13 @@ class Bank:
         the same bytes. Raises UserError for a file that cannot be read, before anything is taken.
         """
         for path in paths:
-            if path != "-" and not Path(path).is_file():
+            if path == "-":
+                if sys.stdin is None:
+                    raise UserError("standard input is closed", do="pipe records in, or name a file")
+            elif not Path(path).exists():
                 raise UserError("no such file", path, "check the name")
-        total = None if "-" in paths else sum(Path(path).stat().st_size for path in paths)
+        files = all(Path(path).is_file() for path in paths)  # no pipe among them
+        total = sum(Path(path).stat().st_size for path in paths) if files else None
         done = 0
         for path in paths:
             with ExitStack() as stack, self._plainly():
@@ -221,7 +227,9 @@ class Bank:
         Without check the new ones take the place of the live ones; no difference is told.
         """
         if check:
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f"{self.path.name}-check-") as folder:
+            # Beside the log, where there is room for it; an auditor may not write there.
+            where = self.path.parent if os.access(self.path.parent, os.W_OK) else None
+            with tempfile.TemporaryDirectory(dir=where, prefix=f"{self.path.name}-check-") as folder:
                 rebuilt = SqliteViews(Path(folder) / "views", write=True)
                 try:
                     rebuild(self._log, rebuilt, progress, until=self.views.freshness.block)

@@ -54,7 +54,7 @@ def load(path: str | Path) -> tuple[Policy, dict[str, Any]]:
         return parse(data.decode(), name)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise PolicyError([Problem(name, line, "", "not UTF-8")]) from None
+        raise PolicyError([Problem(name, line, "", "not UTF-8; save it as UTF-8")]) from None
 
 
 def parse(text: str, name: str) -> tuple[Policy, dict[str, Any]]:
@@ -64,7 +64,9 @@ def parse(text: str, name: str) -> tuple[Policy, dict[str, Any]]:
     except tomllib.TOMLDecodeError as error:
         where = _LINE.search(str(error))
         line = int(where[1]) if where and where[1] else text.count("\n") + 1
-        raise PolicyError([Problem(name, line, "", f"not TOML: {_LINE.sub('', str(error))}")]) from None
+        raise PolicyError(
+            [Problem(name, line, "", f"not TOML: {_LINE.sub('', str(error))}; write key = value, tables as [table]")]
+        ) from None
     except (ValueError, RecursionError) as error:  # of the reader itself, not of the form: they carry no place
         what = "nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
         raise PolicyError([Problem(name, _line_of(type(error), text), "", what)]) from None
@@ -104,7 +106,13 @@ def _dotted(place: tuple[str | int, ...]) -> str:
 
 
 def _said(kind: str, message: str) -> str:
-    said = {"extra_forbidden": "unknown key", "missing": "missing"}.get(kind, message)
+    said = {
+        "extra_forbidden": "unknown key",
+        "missing": "missing",
+        "string_type": "should be text in quotes",
+        "int_type": "should be a whole number, without quotes",
+        "bool_type": "should be true or false, without quotes",
+    }.get(kind, message)
     return said.removeprefix("Value error, ").replace("Input should be", "should be")
 
 

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from eventsourcing.persistence import IntegrityError, PersistenceError, StoredEvent
@@ -45,7 +46,9 @@ def _failure(path: str, error: Exception, do: str) -> LogUnusable | LogDamaged:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-            return LogDamaged(f"{path}: {error}; no log of this program, or damaged: restore the log file from a copy")
+            return LogDamaged(
+                f"{path}: {error}; no log of this program, or damaged: give another --log, or restore it from a copy"
+            )
         cause = cause.__cause__
     return LogUnusable(f"{path}: {error}; {do}")
 
@@ -71,7 +74,7 @@ class WriterLock:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             owner = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
             raise LogBusy(
@@ -88,13 +91,16 @@ class WriterLock:
 
 def is_locked(path: Path) -> bool:
     """Whether a process is writing the log at this path."""
-    lock = Path(f"{path}-lock")
-    if not lock.exists():
+    try:
+        lock = os.open(f"{path}-lock", os.O_RDONLY | os.O_CLOEXEC)  # who may only read may ask as well
+    except FileNotFoundError:
         return False
     try:
-        WriterLock(lock).release()
-    except LogBusy:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(lock)
     return False
 
 
@@ -113,6 +119,8 @@ class SqliteEventLog:
         if not write and not memory and not Path(path).exists():
             raise LogUnusable(f"{path}: no such log; take records in first (guanxi ingest FILE), or give --log")
         try:
+            if not memory and Path(path).exists():
+                self._refuse_foreign(make=write)
             self._datastore = SQLiteDatastore(database, lock_timeout=_BUSY_SECONDS)
             self._datastore.pool.close()
             self._datastore.pool = _Pool(db_name=database, lock_timeout=_BUSY_SECONDS, pool_size=2)
@@ -124,7 +132,7 @@ class SqliteEventLog:
             self._head = self._read_head()
         except (PersistenceError, sqlite3.Error) as error:
             self.close()
-            raise _failure(path, error, "check that it is a log of this program and may be written") from error
+            raise _failure(path, error, "check that it may be read and written and that there is space") from error
         except (TypeError, ValueError) as error:  # names and texts of a damaged file
             self.close()
             raise LogDamaged(
@@ -133,6 +141,15 @@ class SqliteEventLog:
         except BaseException:
             self.close()
             raise
+
+    def _refuse_foreign(self, *, make: bool) -> None:
+        """Leave a database of another program as it is. make: an empty one may become a log."""
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_SECONDS)) as plain:
+            tables = {name for (name,) in plain.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if tables and not tables & {_TABLE, "log"}:
+            raise LogUnusable(f"{self.path}: a database of another program; give another --log")
+        if not make and not tables >= {_TABLE, "log"}:
+            raise LogUnusable(f"{self.path}: nothing is in this log yet; take records in first (guanxi ingest FILE)")
 
     def _identity(self, *, make: bool) -> tuple[str, bytes, str]:
         with self._datastore.transaction(commit=False) as cursor:

@@ -59,6 +59,7 @@ _WRAPPED_BYTES = _NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 _DESTROYED = bytes(_WRAPPED_BYTES)
 _NONCES_AT_ONCE = 1_024
 _CHECK = b"guanxi vault"
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (customer_id TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
@@ -109,7 +110,9 @@ def master_key(environ: Mapping[str, str], key_file: Path, *, vault_has_keys: bo
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise VaultError(f"the key file {key_file} cannot be read ({error.strerror}): check owner and mode") from error
+        raise VaultError(
+            f"the key file {key_file} cannot be read ({error.strerror}): check that it is a file, its owner and mode"
+        ) from error
     if vault_has_keys:
         raise VaultError(
             f"the key file {key_file} is missing, but the vault holds keys made under it: put it back from "
@@ -182,7 +185,9 @@ class Vault:
         if cipher is None:
             cipher = self._cipher(customer_id)
             if cipher is None:
-                raise VaultError(f"the vault {self.path} has no key for customer {customer_id}: is it of this log?")
+                raise VaultError(
+                    f"the vault {self.path} has no key for customer {customer_id}: put back this log's own vault from its copy"
+                )
         else:
             self._ciphers.move_to_end(customer_id)
         if sealed[:1] != _VERSION:
@@ -394,7 +399,13 @@ def _wrap_context(customer_id: str) -> bytes:
 
 
 def _unreadable(path: str | Path, error: Exception) -> VaultError:
-    return VaultError(f"{path} cannot be read as a vault ({error}): restore its copy")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    do = (
+        "restore its copy"
+        if code in _DAMAGE
+        else "check its permissions and the space left, then run the command again"
+    )
+    return VaultError(f"{path} cannot be used as a vault ({error}): {do}")
 
 
 def _decoded(text: str, where: str) -> bytes:

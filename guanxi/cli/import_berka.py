@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from guanxi.bootstrap import open_bank
-from guanxi.cli.options import Asked, common, say
+from guanxi.cli.options import Asked, Existing, common, say
 from guanxi.cli.progress import Running, summary
 from guanxi.cli.writing import write_lines
 from guanxi.importers import berka
@@ -18,7 +18,7 @@ def command() -> None:
 
 
 @command.command("berka")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=Existing(folder=True))
 @click.option("--out", metavar="FILE", help="Write the records to a file (- is standard output), not into the log.")
 @common
 @click.pass_obj

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 import msgspec
 
+from guanxi.errors import UserError
 from guanxi.settings import Settings, settings_from
 
 Format = Literal["table", "jsonl", "csv"]
@@ -56,6 +57,31 @@ def common(function: Function) -> Function:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+class Existing(click.Path):
+    """The path of a file (``folder``: of a folder) that is there; what is wrong with another is told like any error.
+
+    dash: - may stand for standard input.
+    """
+
+    def __init__(self, *, folder: bool = False, dash: bool = False) -> None:
+        super().__init__(allow_dash=dash, path_type=Path)
+        self._folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises UserError."""
+        path = Path(str(super().convert(value, param, ctx)))
+        what = "folder" if self._folder else "file"
+        if self.allow_dash and str(path) == "-":
+            return path
+        if not path.exists():
+            raise UserError(f"no such {what}", str(path), "check the name")
+        if path.is_dir() and not self._folder:
+            raise UserError("a folder, not a file", str(path), "name a file in it")
+        if not path.is_dir() and self._folder:
+            raise UserError("a file, not a folder", str(path), "name the folder that it is in")
+        return path
 
 
 def say(line: str) -> None:

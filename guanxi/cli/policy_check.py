@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from guanxi.cli.options import common
+from guanxi.cli.options import Existing, common
 from guanxi.cli.render import money
 from guanxi.cli.words import Words
 from guanxi.policy_file import load
@@ -17,7 +17,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=Existing())
 @common
 def check(file: Path) -> None:
     """Validate FILE: unknown keys, thresholds, windows, trigger parameters; names file, line and field."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NamedTuple, NoReturn
@@ -53,6 +54,12 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
 COMMANDS: Final[dict[str, Entry]] = {name: entry for group in CONTENTS.values() for name, entry in group.items()}
 
 
+NOT_BUILT: Final = frozenset(
+    {"explain", "export", "publish", "relay", "serve", "shred", "triggers", "verify", "worker"} - COMMANDS.keys()
+)
+"""Commands of CONTRACT §4 that are to come."""
+
+
 class Root(click.Group):
     """Loads a command when it is called, and ends every run with one line at most and the exit code of CONTRACT §4."""
 
@@ -67,6 +74,20 @@ class Root(click.Group):
             return None
         command: click.Command = import_module(f"guanxi.cli.{entry.module}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; of one that there is not, what comes near."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(
+                f"the command {name} is not built yet"
+                if name in NOT_BUILT
+                else f"there is no command {name}" + (f", perhaps {near[0]} is meant" if near else "")
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table of contents, without importing the commands."""
@@ -95,6 +116,9 @@ class Root(click.Group):
         extra.setdefault("obj", Asked())
         try:
             result = super().main(args, prog_name, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(error.exit_code)
         except Exception as error:
             line, code = ending(error)
             if os.environ.get("GUANXI_DEBUG"):
@@ -122,6 +146,16 @@ def cli() -> None:
     """
 
 
+def occupy_standard_streams() -> None:
+    """Open to nowhere whichever of the three the caller closed: a file opened later must not be taken for one of them."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 - as long as the program runs
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """The program `guanxi`."""
+    occupy_standard_streams()
     cli.main(prog_name="guanxi")

@@ -92,7 +92,7 @@ class Table:
         found = {cell.strip().lower(): position for position, cell in enumerate(cells)}
         missing = [name for name in columns if name not in found]
         if missing:
-            raise BerkaError(f"{self._path}:1: column missing: {', '.join(missing)}")
+            raise BerkaError(f"{self._path}:1: column missing: {', '.join(missing)}; take the published file")
         self._columns = {name: found[name] for name in columns}
         self._width = max(self._columns.values()) + 1
 
@@ -143,7 +143,9 @@ def _find(folder: Path, names: Sequence[str]) -> Path:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and path.stem.lower() in names:
             return path
-    raise BerkaError(f"{folder}: no {names[0]}.asc or {names[0]}.csv in it")
+    raise BerkaError(
+        f"{folder}: no {names[0]}.asc or {names[0]}.csv in it; give the folder with account, disp and trans (.asc or .csv)"
+    )
 
 
 def _encoding(path: Path) -> str:

@@ -122,7 +122,22 @@ class OfItsKind(LogDamaged):
         (OfItsKind("block 3\nis torn"), "block 3 is torn", 1),
         (
             FileNotFoundError(2, "No such file", "x.db"),
-            "x.db: No such file; check the path, its permissions and the space left",
+            "x.db: No such file; check the name",
+            2,
+        ),
+        (
+            PermissionError(13, "Permission denied", "x.db"),
+            "x.db: Permission denied; check its permissions, or run this as somebody who has them",
+            2,
+        ),
+        (
+            OSError(28, "No space left on device"),
+            "standard output or a file: No space left on device; free some space, then run the same command again",
+            2,
+        ),
+        (
+            OSError(5, "Input/output error", "x.db"),
+            "x.db: Input/output error; check the path, its permissions and the space left",
             2,
         ),
         (KeyError("x"), "KeyError: 'x'; a fault of this program, please report it (GUANXI_DEBUG=1 shows where)", 1),

@@ -81,7 +81,7 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     file.write_text(EXAMPLE, "utf-8")
     assert load(file)[0].ladder[0].name_zh == "金卡"
     file.write_bytes(b'version = "a"\n# caf\xe9\n')
-    with pytest.raises(PolicyError, match=rf"^{re.escape(str(file))}:2: not UTF-8$"):
+    with pytest.raises(PolicyError, match=rf"^{re.escape(str(file))}:2: not UTF-8; save it as UTF-8$"):
         load(file)
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.toml")
@@ -117,7 +117,7 @@ def test_the_default_ladder_is_in_whole_units_of_the_currency(currency: str, ent
         ("", 1, "version", "missing"),
         ('version = ""', 1, "version", "should"),
         ('version = "  "', 1, "version", "should"),
-        ('\nversion = 1', 2, "version", "should be a valid string"),
+        ('\nversion = 1', 2, "version", "should be text in quotes"),
         ('version = "a"\nvalid_from = 2026-01-02', 2, "valid_from", "should be a first of month"),
         ('version = "a"\nvalid_from = "2026-01-01"', 2, "valid_from", "without quotes"),
         ('version = "a"\nvalid_from = 2026-01-01T00:00:00', 2, "valid_from", "should be a date"),
@@ -128,8 +128,8 @@ def test_the_default_ladder_is_in_whole_units_of_the_currency(currency: str, ent
         ('version = "a"\n[calendar]\nsources = ["core", "core"]', 3, "calendar.sources", "only once"),
         ('version = "a"\nlevels = []', 2, "levels", "at least 1"),
         ('version = "a"\n[[levels]]\ncode="g"', 2, "levels[0].threshold", "missing"),
-        ('version = "a"\n[[levels]]\ncode="g"\nthreshold=200000', 4, "levels[0].threshold", "valid string"),
-        ('version = "a"\n[[levels]]\ncode="g"\nthreshold=2.5', 4, "levels[0].threshold", "valid string"),
+        ('version = "a"\n[[levels]]\ncode="g"\nthreshold=200000', 4, "levels[0].threshold", "text in quotes"),
+        ('version = "a"\n[[levels]]\ncode="g"\nthreshold=2.5', 4, "levels[0].threshold", "text in quotes"),
         ('version = "a"\n[[levels]]\ncode="g"\nthreshold="2e5"', 4, "levels[0].threshold", "decimal"),
         ('version = "a"\n[[levels]]\ncode="g"\nthreshold="-1"', 4, "levels[0].threshold", "decimal"),
         ('version = "a"\n[[levels]]\ncode="g"\nthreshold="٣"', 4, "levels[0].threshold", "decimal"),
@@ -140,14 +140,14 @@ def test_the_default_ladder_is_in_whole_units_of_the_currency(currency: str, ent
          7, "levels[1].threshold", "above the one before"),
         ('version = "a"\n[[levels]]\ncode="g"\nthreshold="5"\n[[levels]]\ncode="g"\nthreshold="6"',
          6, "levels[1].code", "stands twice"),
-        ('version = "a"\n[windows]\nspecial_years = true', 3, "windows.special_years", "valid integer"),
-        ('version = "a"\n[windows]\ngrace_months = 2.0', 3, "windows.grace_months", "valid integer"),
+        ('version = "a"\n[windows]\nspecial_years = true', 3, "windows.special_years", "a whole number"),
+        ('version = "a"\n[windows]\ngrace_months = 2.0', 3, "windows.grace_months", "a whole number"),
         ('version = "a"\n[triggers.large_outflow]\ntimes = 0', 3, "triggers.large_outflow.times", "should be"),
         ('version = "a"\n[triggers.large_outflow]\nshare = "1.01"', 3, "triggers.large_outflow.share", "at most"),
         ('version = "a"\n[triggers.large_outflow]\nshare = "0.0"', 3, "triggers.large_outflow.share", "above"),
-        ('version = "a"\n[triggers.large_outflow]\nshare = 0.2', 3, "triggers.large_outflow.share", "valid string"),
+        ('version = "a"\n[triggers.large_outflow]\nshare = 0.2', 3, "triggers.large_outflow.share", "text in quotes"),
         ('version = "a"\n[triggers.dormant]\naum_at_least = "1.001"', 3, "triggers.dormant.aum_at_least", "CNY has: 2"),
-        ('version = "a"\n[triggers.dormant]\nenabled = "no"', 3, "triggers.dormant.enabled", "valid boolean"),
+        ('version = "a"\n[triggers.dormant]\nenabled = "no"', 3, "triggers.dormant.enabled", "true or false"),
         ('version = "a"\n[triggers.dormant]\nexpire_days = 0', 3, "triggers.dormant.expire_days", "should be"),
         ('version = "a"\n[triggers.credit_warning]\noverdue = [1, 30, 30]', 3,
          "triggers.credit_warning.overdue", "ascending"),

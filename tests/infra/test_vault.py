@@ -363,7 +363,7 @@ def test_a_key_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_vault_is_named(path: str) -> None:
     Path(path).write_bytes(b"this is no database, whatever its name says" * 100)
     for look in (lambda: Vault(path, MASTER), lambda: has_keys(path)):
-        with pytest.raises(VaultError, match="cannot be read as a vault"):
+        with pytest.raises(VaultError, match=r"cannot be used as a vault \(.*\): restore its copy$"):
             look()
 
 
