@@ -11,8 +11,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 LIBRARIES := .venv/.libraries
 READY := .venv/.ready
+DEV := .venv/.dev
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help setup demo test check torture bench generated lock clean \
+.PHONY: help setup dev demo test check torture bench generated lock clean \
 	check-format check-lint check-types check-imports check-bans check-text check-generated check-docs
 
 help: ## this list
@@ -22,54 +25,60 @@ setup: $(READY) ## libraries, checked by hash, and the command .venv/bin/guanxi
 
 $(LIBRARIES): requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version): about a minute"
+	@echo "Setting up .venv with $$($(PYTHON) --version): less than half a minute"
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) tools/libraries.py .venv requirements.lock
 	@touch $@
 
 $(READY): $(LIBRARIES) pyproject.toml
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) tools/libraries.py .venv
 	@touch $@
 	@echo "Ready: $(BIN)/guanxi"
+
+dev: $(DEV) ## setup, and on top of it what tests and checks need
+
+$(DEV): $(READY) requirements-dev.lock
+	@echo "Adding what tests and checks need"
+	@$(PYTHON) tools/libraries.py .venv requirements-dev.lock
+	@touch $@
 
 demo: setup ## a small bank from records to tier changes; DATA=folder takes the public bank data there instead
 	@$(BIN)/guanxi demo $(if $(DATA),--data "$(DATA)")
 
-test: setup ## all tests, on all cores
+test: dev ## all tests, on all cores
 	@echo "== tests"; $(BIN)/python -m pytest -q -n auto $(ARGS)
 
 SEEDS ?= 10000
 
-torture: setup ## the whole system on a machine on which things go wrong: SEEDS=10000 runs, on all cores
+torture: dev ## the whole system on a machine on which things go wrong: SEEDS=10000 runs, on all cores
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 
 # From quick to slow; each must pass.
 check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-docs ## everything; with -k it goes on after a failure
 	@echo "All checks passed."
 
-check-format: setup
+check-format: dev
 	@echo "== format"; $(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . | tail -20; exit 1; }
 
-check-lint: setup
+check-lint: dev
 	@echo "== lint"; $(BIN)/ruff check --quiet .
 
-check-types: setup
+check-types: dev
 	@echo "== types"; $(BIN)/mypy
 
-check-imports: setup
+check-imports: dev
 	@echo "== imports"; said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
-check-bans: setup
+check-bans: dev
 	@echo "== bans"; $(BIN)/python -m tools.checks.bans
 
-check-text: setup
+check-text: dev
 	@echo "== text"; $(BIN)/python -m tools.checks.text
 
-check-generated: setup
+check-generated: dev
 	@echo "== generated"; $(BIN)/python -m guanxi.generated --check
 
-check-docs: setup
+check-docs: dev
 	@echo "== docs"; $(BIN)/python -m tools.checks.docs
 
 generated: setup ## write docs/reference anew from records and commands
@@ -78,11 +87,10 @@ generated: setup ## write docs/reference anew from records and commands
 bench: setup ## measure; ARGS go to the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lock: ## requirements.lock anew from pyproject.toml
+lock: ## both locks anew from pyproject.toml
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools
-	@CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-		--extra dev --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra build --extra kafka --extra dev --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 
 clean: ## remove .venv and caches; logs and data stay
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

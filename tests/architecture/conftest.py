@@ -39,7 +39,7 @@ class Tree:
         outer = ("MAKE", "MFLAGS", "ARGS", "DATA", "PYTEST_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
         return subprocess.run(
-            ["make", "-o", "setup", f"BIN={commands}", target],
+            ["make", "-o", "setup", "-o", "dev", f"BIN={commands}", target],
             cwd=self.root, env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 

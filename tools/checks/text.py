@@ -33,7 +33,7 @@ FOREIGN = (
         "a path of one machine",
     ),
 )
-_GENERATED = frozenset({"requirements.lock"})
+_GENERATED = frozenset({"requirements.lock", "requirements-dev.lock"})
 
 
 def _long(path: Path, text: str) -> Iterator[Finding]:
