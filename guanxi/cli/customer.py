@@ -1,7 +1,7 @@
 """`guanxi customer`: everything about one customer on a page."""
 
 import sys
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,16 +11,28 @@ from aggregates.dates import Day
 from aggregates.policy import Policies
 from events.decisions import MonthRestated
 from guanxi.cli.asking import Page, known, page
-from guanxi.cli.customer_page import bar, bar_whole, page_of
+from guanxi.cli.curve import curve_of
+from guanxi.cli.customer_page import page_of
 from guanxi.cli.options import Asked, common
 from guanxi.cli.past import any_day
-from guanxi.cli.render import Column, Look, Row, amount, console, pairs, put_json_lines, put_table, standing, term, text
+from guanxi.cli.render import (
+    Column,
+    Look,
+    Row,
+    amount,
+    console,
+    level,
+    pairs,
+    put_json_lines,
+    put_table,
+    standing,
+    term,
+    text,
+)
 from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import ALERTS, CATEGORIES, KINDS, STATES, Words
 from processors.past import Past
 from projections.moment import KnownAt
-
-BAR_CELLS: Final = 24
 
 ACCOUNTS = (
     Column(Words("账户", "Account"), text("account_id")),
@@ -34,6 +46,11 @@ RESTATEMENTS = (
     Column(Words("重算前", "Sum before"), amount("before"), right=True),
     Column(Words("重算后", "Sum after"), amount("after"), right=True),
     Column(Words("原因", "Cause"), lambda row, _: f"{row['cause']['source']} {row['cause']['event_id']}"),
+)
+MONTHS = (
+    Column(Words("月份", "Month"), text("month")),
+    Column(Words("月日均", "Average"), amount("average"), right=True),
+    Column(Words("达到等级", "Level reached"), level("reached")),
 )
 ALERT_COLUMNS = (
     Column(Words("核对提示", "Alert"), term("kind", ALERTS)),
@@ -88,7 +105,9 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
     put_table(found["accounts"], ACCOUNTS, look, to)
     if found["months"]:
         _section(to, Words("月日均", "Month averages"))
-        _put_months(to, found["months"], on)
+        to.print(Text(curve_of(found, Policies(on.basis.policies), look, to.width)))
+        to.print()
+        put_table(found["months"], MONTHS, look, to)
     if found["outlook"]:
         _section(to, Words("本月", f"This month, through {found['outlook']['date']}"))
         for words, value in pairs(_outlook(found["outlook"], look)):
@@ -143,20 +162,6 @@ def _money(found: dict[str, Any], look: Look) -> list[tuple[Words, str]]:
         words = CATEGORIES.get(category, Words(category, category))
         rows.append((Words(f"  {words.zh}", words.en), f"{look.money(minor):>{width}}"))
     return rows
-
-
-def _put_months(to: Console, months: list[Row], on: Page) -> None:
-    """A line a month: average, a bar against the ladder (ticks: thresholds), the level reached."""
-    policies = Policies(on.basis.policies)
-    policy = policies.latest if len(policies) else None
-    whole = bar_whole([month["average"] for month in months], policy)
-    marks = [lv.threshold_minor for lv in policy.ladder] if policy else []
-    amounts = [on.look.money(month["average"]) for month in months]
-    width = max(map(len, amounts))
-    for month, shown in zip(months, amounts, strict=True):
-        reached = on.look.level(month["reached"]) if month["reached"] else ""
-        drawn = bar(month["average"], whole, BAR_CELLS, marks)
-        to.print(Text(f"  {month['month']}  {shown:>{width}}  {drawn}  {reached}".rstrip()))
 
 
 def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:

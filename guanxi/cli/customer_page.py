@@ -135,30 +135,3 @@ def _move(move: Move) -> Row:
 
 def _top_up(top_up: TopUp | None) -> Row | None:
     return None if top_up is None else {"level": top_up.level, "amount": top_up.amount_minor}
-
-
-def bar(amount: int, whole: int, width: int, marks: Iterable[int] = ()) -> str:
-    """An amount as a bar of `width` cells, `whole` filling it; marks: amounts shown as ticks where it is empty."""
-    if whole <= 0:
-        return ""
-    halves = max(0, min(2 * width, 2 * width * amount // whole))
-    cells = ["█"] * (halves // 2) + ["▌"] * (halves % 2)
-    cells += [" "] * (width - len(cells))
-    for mark in marks:
-        at = width * mark // whole
-        if at < width and cells[at] == " ":
-            cells[at] = "╎"
-    return "".join(cells)
-
-
-def bar_whole(averages: Iterable[int], policy: Policy | None) -> int:
-    """What fills the longest bar: the lowest threshold above the highest average if it is in sight, else that average.
-
-    In sight: the entry threshold always, another one up to half as much again.
-    """
-    top = max(averages, default=0)
-    thresholds = [level.threshold_minor for level in policy.ladder] if policy else []
-    above = next((threshold for threshold in thresholds if threshold > top), None)
-    if above is not None and (above == thresholds[0] or 2 * above <= 3 * top):
-        return above
-    return top
