@@ -15,7 +15,7 @@ from events.decisions import MonthRestated
 from projections.moment import Moment
 from projections.tiers import TiersAt
 
-MONTHS_SHOWN: Final = 12
+MONTHS_SHOWN: Final = 14
 
 Row = dict[str, Any]
 
