@@ -1,7 +1,12 @@
 """`guanxi demo`: a small bank through the whole system, from records to answers."""
 
+import datetime as dt
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -10,30 +15,47 @@ import click
 from guanxi import simulator
 from guanxi.bootstrap import open_bank
 from guanxi.cli.asking import Page, page
-from guanxi.cli.customer import load_page, put_page
+from guanxi.cli.demo_answers import heading, put_answers
 from guanxi.cli.options import Asked, common
-from guanxi.cli.progress import Running, summary
-from guanxi.cli.render import Column, Row, level, put_table, term, text
-from guanxi.cli.tier_changes import LISTING as CHANGES
-from guanxi.cli.words import ALERTS, STATES, Words
-from guanxi.cli.writing import write_lines
+from guanxi.cli.progress import Running, rate, summary
+from guanxi.cli.render import pairs
+from guanxi.cli.words import Words
 from guanxi.errors import UserError
 from guanxi.importers import berka
 from guanxi.settings import Settings, log_url
 
 SEED: Final = 7
-CUSTOMERS: Final = 500
-DAYS: Final = 440
-"""Fourteen months and a half: long enough for a watch, a downgrade and an exit."""
-CHANGES_SHOWN: Final = 8
+CUSTOMERS: Final = 2_000
+DAYS: Final = 424
+"""Fourteen months: long enough for a watch, a downgrade and an exit."""
+AGAIN: Final = 10_000
+"""So many records are taken a second time, to show that nothing comes of it."""
+LOG, RECORDS, LAST_CLOSE = "demo.db", "records.jsonl", "last-close.jsonl"
+NEXT: Final = (
+    (Words("换一天看", "The same customer, on a day in the past"), "customer {customer} --as-of {day}"),
+    (Words("每次变动的依据", "Every change and the months it rests on, for other programs"),
+     "tier-changes --customer {customer} --format jsonl"),
+    (Words("从账本重算", "Everything derived made anew from the log, and compared"), "rebuild --check"),
+)  # fmt: skip
+"""What to try next: words, and the command behind the name of the log."""
+_CLOSE: Final = b'"type":"business_day_closed"'
 
 
-class Bank(NamedTuple):
-    """Where the demo's records come from."""
+class Source(NamedTuple):
+    """Where the demo's records come from. days: of the calendar, 0 if not known."""
 
     name: str
     lines: Iterator[bytes]
     policy: Path
+    days: int
+
+
+class Reached(NamedTuple):
+    """Records that were taken, seconds that it took, and of these the seconds of the last close."""
+
+    records: int
+    taken_s: float
+    close_s: float
 
 
 @click.command("demo")
@@ -56,104 +78,143 @@ def command(asked: Asked, data: Path | None, keep: Path | None, customers: int) 
 
     Without --keep the log stays in a new temporary folder, which is named at the end.
     """
-    bank = bank_of(data, customers)
+    source = source_of(data, customers)
     folder = working_folder(keep)
-    records = folder / "records.jsonl"
-    click.secho(f"1. Records: {bank.name}", bold=True)
-    write_lines(bank.lines, str(records))
-    settings = Settings(log=log_url(folder / "demo.db"), policy=asked.settings().policy or bank.policy)
-    heading("2. Into the log: days close, tiers are decided")
-    ingest(settings, records)
+    try:
+        show(source, folder, asked.settings().policy or source.policy)
+        if keep is None:
+            for name in (RECORDS, LAST_CLOSE):
+                (folder / name).unlink(missing_ok=True)
+    except BaseException:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def show(source: Source, folder: Path, policy: Path) -> None:
+    """The whole demo, in a folder that is there."""
+    settings = Settings(log=log_url(folder / LOG), policy=policy)
+    click.secho("关系 guanxi · from the records of a bank to the VIP tiers of its customers", bold=True)
+    heading(Words("记录", "Records"), f" · {source.name}")
+    save(source, folder)
+    heading(Words("入账", "Into the log"), " · business days close, months end, tiers are decided")
+    reached = take(settings, folder)
     with page(Asked(log=settings.log)) as on:
-        shown = put_answers(on)
-        click.echo(f"\n{on.footer}")
-    if data is None:
-        heading("7. The same records once more: none is taken twice")
-        ingest(settings, records)
-    if keep is None:
-        records.unlink()
-    put_next(settings, shown)
+        shown, day = put_answers(on)
+        heading(Words("速度", "Rates reached"), " · on one core of this machine")
+        for words, value in pairs(rates(on, reached, folder)):
+            click.echo(f"  {words}  {value}")
+        footer = on.footer
+    records, with_effect = again(settings, folder)
+    heading(Words("再入一遍", "Taken again"), f" · the first {records:,} records: {with_effect:,} had an effect")
+    click.echo(f"\n{footer}")
+    put_next(settings, shown, day)
 
 
-def bank_of(data: Path | None, customers: int) -> Bank:
+def source_of(data: Path | None, customers: int) -> Source:
     """The bank asked for."""
     if data is not None:
-        return Bank(f"the public bank data of {data}", berka.records(data), berka.POLICY_FILE)
+        return Source(f"the public bank data of {data}", berka.records(data), berka.POLICY_FILE, 0)
     lines = simulator.records(customers, DAYS, SEED, malformed=True)
-    return Bank(f"a made-up bank, {customers:,} customers, {DAYS} days", lines, simulator.POLICY_FILE)
+    return Source(f"a made-up bank, {customers:,} customers, 14 months", lines, simulator.POLICY_FILE, DAYS)
 
 
 def working_folder(keep: Path | None) -> Path:
     """A temporary folder, or the one asked for, made now. Raises UserError where a demo has been already."""
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="guanxi-demo-"))
-    if (keep / "demo.db").exists():
+    if (keep / LOG).exists():
         raise UserError("holds a demo already", str(keep), "name a new folder, or delete this one")
     keep.mkdir(parents=True, exist_ok=True)
     return keep.absolute()
 
 
-def ingest(settings: Settings, records: Path) -> None:
+# ---------------------------------------------------------------------------------------------- records in
+
+
+def save(source: Source, folder: Path) -> None:
+    """Write the records into the folder, the closes at their end into a file of their own, so that they can be timed."""
+    size = records = 0
+    first: dt.date | None = None
+    held: list[bytes] = []
+    with Running("records") as running, (folder / RECORDS).open("wb") as file:
+        for line in source.lines:
+            records += 1
+            size += len(line) + 1
+            if _CLOSE in line:
+                held.append(line)
+                day = dt.date.fromisoformat(line.rpartition(b'"date":"')[2][:10].decode())
+                first = first or day
+                running.days((day - first).days + 1, source.days or None)
+                continue
+            if held:
+                file.write(b"\n".join(held) + b"\n")
+                held.clear()
+            file.write(line + b"\n")
+        (folder / LAST_CLOSE).write_bytes(b"".join(line + b"\n" for line in held))
+    click.echo(f"{records:,} records, {_megabytes(size)} · {running.seconds:,.1f} s, {rate(records, running.seconds)}")
+
+
+def take(settings: Settings, folder: Path) -> Reached:
     """Take the records in; the key of the demo's own log is nothing to keep, so nothing is said of it."""
-    with open_bank(settings, write=True) as bank, Running("ingest") as running:
-        counts = bank.ingest([str(records)], running)
-    click.echo(summary(counts.taken, counts.duplicate, counts.refused, running.seconds))
+    with open_bank(settings, write=True) as bank:
+        with Running("ingest") as running:
+            bank.ingest([str(folder / RECORDS)], running)
+        began = time.perf_counter()
+        counts = bank.ingest([str(folder / LAST_CLOSE)])
+        close_s = time.perf_counter() - began
+    records = counts.taken + counts.duplicate + counts.refused
+    reached = Reached(records, running.seconds + close_s, close_s)
+    click.echo(summary(counts.taken, counts.duplicate, counts.refused, reached.taken_s))
+    return reached
 
 
-def heading(text: str) -> None:
-    """The heading of a step."""
-    click.secho(f"\n{text}", bold=True)
+def again(settings: Settings, folder: Path) -> tuple[int, int]:
+    """Take some of the records a second time; -> how many, and how many of them had an effect."""
+    with open_bank(settings, write=True) as bank, (folder / RECORDS).open("rb") as file:
+        counts = bank.ingest_lines("again", (line.rstrip(b"\n") for line in islice(file, AGAIN)))
+    return counts.taken + counts.duplicate + counts.refused, counts.taken
 
 
-def put_answers(on: Page) -> str:
-    """What the log answers; -> the customer whose page was shown."""
-    heading("3. Customers by tier")
-    put_table(({"state": s, "level": lv, "customers": n} for s, lv, n in on.views.levels()), LEVELS, on.look)
-    latest = on.views.latest_tier_changes(CHANGES_SHOWN)
-    heading("4. The latest tier changes")
-    put_table(latest, CHANGES.columns, on.look)
-    heading("5. What did not add up")
-    put_table(_odd(on), ODD, on.look)
-    shown = _worth_showing(on, latest)
-    heading("6. One customer")
-    put_page(load_page(on, shown), on, footer=False)
-    return shown
+# ---------------------------------------------------------------------------------------------- the end
 
 
-LEVELS = (
-    Column(Words("状态", "State"), term("state", STATES)),
-    Column(Words("等级", "Level"), level("level")),
-    Column(Words("客户数", "Customers"), lambda row, _: f"{row['customers']:,}", right=True),
-)
-ODD = (
-    Column(Words("类别", "Kind"), text("kind")),
-    Column(Words("原因", "Reason"), text("reason")),
-    Column(Words("笔数", "Count"), lambda row, _: f"{row['count']:,}", right=True),
-)
+def rates(on: Page, reached: Reached, folder: Path) -> Iterator[tuple[Words, str]]:
+    """What was measured on the way."""
+    status = on.bank.status()
+    log_bytes = status.stored_bytes
+    all_bytes = sum(file.stat().st_size for file in folder.iterdir() if file.name.startswith(LOG))
+    yield Words("入账", "Taken"), f"{rate(reached.records, reached.taken_s)}, each safely on disk before the next ones"
+    close_words = Words("日终", "Last day's close")
+    if status.closed_through and _ends_month(status.closed_through):
+        close_words = Words("月末", "Month end")
+    yield close_words, f"{reached.close_s * 1_000:,.0f} ms for {status.customers:,} customers, decided and on disk"
+    yield (
+        Words("账本", "Log"),
+        f"{_megabytes(log_bytes)}, {log_bytes // reached.records} bytes a record"
+        f" ({all_bytes // reached.records} with all that is derived)",
+    )
 
 
-def _odd(on: Page) -> Iterator[Row]:
-    for reason, count in on.views.counts()["refused"].items():
-        yield {"kind": "拒绝 refused", "reason": reason, "count": count}
-    alerts: dict[str, int] = {}
-    for alert in on.views.alerts():
-        alerts[alert["kind"]] = alerts.get(alert["kind"], 0) + 1
-    for kind, count in sorted(alerts.items()):
-        yield {"kind": "核对提示 alert", "reason": str(ALERTS.get(kind, kind)), "count": count}
+def _ends_month(day: str) -> bool:
+    return (dt.date.fromisoformat(day) + dt.timedelta(days=1)).day == 1
 
 
-def _worth_showing(on: Page, latest: list[dict[str, object]]) -> str:
-    """Of the customers whose tier changed last the one with the longest story; else the first one."""
-    found = max(latest, key=lambda change: (change["sequence"], change["customer_id"]), default=None)
-    if found is not None:
-        return str(found["customer_id"])
-    return str(next(on.views.tiers())["customer_id"])
+def _megabytes(size: int) -> str:
+    return f"{(size + 500_000) // 1_000_000:,} MB" if size >= 10_000_000 else f"{(size + 500) // 1_000:,} KB"
 
 
-def put_next(settings: Settings, customer_id: str) -> None:
-    """Three commands to go on with."""
-    log = f"guanxi --log {settings.log}"
-    click.secho(f"\nThe log is {settings.log_file}. Go on with:", bold=True)
-    click.echo(f"  {log} customer {customer_id}")
-    click.echo(f"  {log} tier-changes --customer {customer_id} --format jsonl")
-    click.echo(f"  {log} rebuild --check")
+def put_next(settings: Settings, customer_id: str, day: str) -> None:
+    """Commands to go on with, as they can be pasted."""
+    heading(Words("接下来", "Try next"))
+    for words, what in NEXT:
+        click.echo(f"  # {words}")
+        click.echo(f"  {program()} --log {settings.log} {what.format(customer=customer_id, day=day)}")
+
+
+def program() -> str:
+    """How this program was called, as it can be typed again."""
+    called = Path(sys.argv[0])
+    if called.name != "guanxi" or shutil.which("guanxi") == str(called):
+        return "guanxi"
+    return str(called)

@@ -47,6 +47,10 @@ class Running:
         """So many blocks are done."""
         self._show(done, total, f"block {done:,} of {total:,}")
 
+    def days(self, done: int, total: int | None) -> None:
+        """So many days of a bank are done."""
+        self._show(done, total, f"day {done:,}" + (f" of {total:,}" if total is not None else ""))
+
     def _show(self, done: int, total: int | None, said: str) -> None:
         if self._bar is None:
             if time.perf_counter() - self._began < QUIET_SECONDS or not sys.stderr.isatty():

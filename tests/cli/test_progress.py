@@ -32,6 +32,8 @@ def run_a_job(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, *, quiet_sec
         running(100, 100, 2_468)
     with Running("rebuild") as running:
         running.blocks(3, 4)
+    with Running("records") as running:
+        running.days(7, 424)
     assert running.seconds > 0
     return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", stderr.getvalue())
 
@@ -40,6 +42,7 @@ def test_a_long_job_on_a_terminal_shows_a_bar_with_its_rate(monkeypatch: pytest.
     shown = run_a_job(monkeypatch, Terminal(), quiet_seconds=0)
     assert re.search(r"ingest .*━.* 1,234 records, [\d,]+ records/s", shown)
     assert re.search(r"rebuild .*━.* block 3 of 4", shown)
+    assert re.search(r"records .*━.* day 7 of 424", shown)
 
 
 def test_a_short_job_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:

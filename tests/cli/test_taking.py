@@ -191,39 +191,3 @@ def test_import_berka_names_what_is_missing(tmp_path: Path) -> None:
     result = run("import", "berka", str(empty), "--log", url(tmp_path))
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert result.stderr.startswith("guanxi: ")
-
-
-def test_the_demo_goes_through_everything_and_what_it_suggests_works(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    result = run("demo", "--customers", "30", "--keep", str(kept))
-    assert result.exit_code == 0, result.output
-    first, again = re.findall(r"^taken .*$", result.stdout, re.M)
-    taken, duplicate, refused = counts(first)
-    assert counts(again) == (0, taken + duplicate, refused)
-    assert refused > 0
-    for text in ("金卡 Gold", "客户 Customer C", "月日均", "as of block", "business days closed through"):
-        assert text in result.stdout
-    suggested = re.findall(r"^  guanxi (.*)$", result.stdout, re.M)
-    assert len(suggested) == 3
-    for command in suggested:
-        assert run(*command.split()).exit_code == 0, command
-    again_there = run("demo", "--keep", str(kept))
-    assert (again_there.exit_code, again_there.stderr.count("\n")) == (2, 1)
-
-
-def test_the_demo_keeps_its_log_in_a_temporary_folder_and_no_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    result = run("demo", "--customers", "5")
-    assert result.exit_code == 0, result.output
-    (folder,) = tmp_path.iterdir()
-    assert (folder / "demo.db").exists()
-    assert not (folder / "records.jsonl").exists()
-    assert str(folder / "demo.db") in result.stdout
-
-
-def test_the_demo_takes_the_public_data(tmp_path: Path) -> None:
-    result = run("demo", "--data", str(berka_folder(tmp_path / "data")), "--keep", str(tmp_path / "kept"))
-    assert result.exit_code == 0, result.output
-    assert "70,010.50 CZK" in result.stdout
