@@ -3,8 +3,8 @@
 import click
 
 from guanxi.cli.options import common
-from guanxi.cli.writing import write_lines
-from guanxi.simulator import records
+from guanxi.cli.writing import write_blocks
+from guanxi.simulator import blocks
 
 
 @click.command("simulate")
@@ -19,4 +19,4 @@ def command(customers: int, days: int, seed: int, out: str) -> None:
     Salaries, spending, products maturing, money drifting to payment platforms, VIP careers, late postings, reversals.
     Two systems, core and funds, close each day; where the policy names no sources, those of core count.
     """
-    write_lines(records(customers, days, seed), out)
+    write_blocks(blocks(customers, days, seed), out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from struct import unpack
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,6 +28,10 @@ class Chance:
     def hits(self, permille: int) -> bool:
         """True in `permille` of a thousand draws."""
         return self.bits(32) * 1000 >> 32 < permille
+
+    def words(self, n: int) -> tuple[int, ...]:
+        """So many numbers of 32 bits, drawn at once: several times as fast as one by one."""
+        return unpack(f"<{n}I", self.bits(32 * n).to_bytes(4 * n, "little")) if n else ()
 
     def one(self, items: Sequence[T]) -> T:
         """One of the items."""

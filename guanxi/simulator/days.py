@@ -9,7 +9,9 @@ SPRING_FESTIVAL: Final = {
     for year, month, day in (
         (2020, 1, 25), (2021, 2, 12), (2022, 2, 1), (2023, 1, 22), (2024, 2, 10), (2025, 1, 29), (2026, 2, 17),
         (2027, 2, 6), (2028, 1, 26), (2029, 2, 13), (2030, 2, 3), (2031, 1, 23), (2032, 2, 11), (2033, 1, 31),
-        (2034, 2, 19), (2035, 2, 8),
+        (2034, 2, 19), (2035, 2, 8), (2036, 1, 28), (2037, 2, 15), (2038, 2, 4), (2039, 1, 24), (2040, 2, 12),
+        (2041, 2, 1), (2042, 1, 22), (2043, 2, 10), (2044, 1, 30), (2045, 2, 17), (2046, 2, 6), (2047, 1, 26),
+        (2048, 2, 14), (2049, 2, 2), (2050, 1, 23),
     )
 }  # fmt: skip
 """First day of the lunar year; years outside have no Spring Festival here."""
@@ -60,11 +62,11 @@ def bank_day(on: date) -> BankDay:
         frequency, percent = 700, 80  # everything is closed
     elif on.month == 11 and on.day <= 11:
         online = on.day in (1, 10, 11)
-        frequency, percent = (2200, 190) if on.day == 11 else (1500, 130) if online else (1100, 100)
+        frequency, percent = (1080, 125) if on.day == 11 else (1100, 110) if online else (1050, 100)
     elif on.month == 11 and on.day <= 20:
-        frequency = 750  # after the bargains
+        frequency = 900  # after the bargains
     elif on.month == 6 and on.day in (17, 18):
-        frequency, percent, online = 1500, 140, True
+        frequency, percent, online = 1100, 110, True
     if on.weekday() >= 5:
         frequency = frequency * 115 // 100
     return BankDay(
@@ -76,7 +78,7 @@ def bank_day(on: date) -> BankDay:
         amount_percent=percent,
         online=online,
         red_envelopes=-1 <= to_festival <= 1,
-        bonus=5 <= to_festival <= 35,
+        bonus=5 <= to_festival <= 34,
     )
 
 

@@ -6,10 +6,13 @@ from typing import Final
 
 from guanxi.simulator.chance import Chance
 from guanxi.simulator.days import BankDay, pay_date
-from guanxi.simulator.everyday import Everyday, at_other_bank
+from guanxi.simulator.everyday import Everyday
+from guanxi.simulator.jobs import Jobs
 from guanxi.simulator.ledger import Ledger
-from guanxi.simulator.names import GRANT_REASONS, GRANTORS
+from guanxi.simulator.names import GRANT_REASONS
+from guanxi.simulator.payments import at_other_bank
 from guanxi.simulator.population import CNY, Career, Customer
+from guanxi.simulator.text import narrow
 
 LADDER_CNY: Final = (("gold", 200_000), ("platinum", 500_000), ("diamond", 2_000_000), ("private", 6_000_000))
 MONTHS_BROUGHT: Final = 4
@@ -18,11 +21,12 @@ MONTHS_BROUGHT: Final = 4
 class Exceptions:
     """Corrections and decisions by people."""
 
-    def __init__(self, ledger: Ledger, chance: Chance, everyday: Everyday, start: date) -> None:
+    def __init__(self, ledger: Ledger, chance: Chance, everyday: Everyday, jobs: Jobs, start: date) -> None:
         """Start with nothing to correct."""
         self._ledger = ledger
         self._chance = chance
         self._everyday = everyday
+        self._jobs = jobs
         self._start = start
         self._special: list[Customer] = []
 
@@ -36,29 +40,30 @@ class Exceptions:
             back = day.on.day + chance.below(9) + (chance.between(20, 75) if chance.hits(120) else 0)
             self._late(customer, day.on - timedelta(days=back), chance.between(1, 25))
         if day.on.day == 4 and (rich := [c for c in customers if c.wealth_minor >= 180_000 * CNY]):
-            self._late(chance.one(rich), day.on - timedelta(days=chance.between(15, 30)), 70)
+            for _ in range(len(rich) // 40 + 1):
+                self._late(chance.one(rich), day.on - timedelta(days=chance.between(15, 30)), 70)
 
     def _late(self, customer: Customer, value_date: date, percent: int) -> None:
         main = customer.main
         amount = main.balance_minor * percent // 100
         if value_date < max(main.opened_on, self._start) or amount < CNY:
             return
-        record_type, sign = ("transfer_out", -1) if self._chance.hits(500) else ("transfer_in", 1)
+        record_type, effect = ("transfer_out", -amount) if self._chance.hits(500) else ("transfer_in", amount)
         more = at_other_bank(self._chance, "补记账", customer.name)
-        self._ledger.late(record_type, sign, customer, amount, value_date, more)
+        self._ledger.late(record_type, main, effect, value_date, more)
 
     def reverse(self, customers: Sequence[Customer]) -> None:
         """Undo salaries paid twice, and now and then a payment of the last weeks."""
         everyday, chance = self._everyday, self._chance
-        doubled, everyday.doubled = everyday.doubled, []
-        for customer, account, event_id, amount in doubled:
+        doubled, self._jobs.doubled = self._jobs.doubled, []
+        for customer, account, number, amount in doubled:
             if account.balance_minor >= amount:
-                self._ledger.reverse(customer, account, event_id, amount)
+                self._ledger.reverse(customer.customer_id, account, number, amount)
         if everyday.recent and chance.below(4_000) < len(customers):
             position = chance.below(len(everyday.recent))
-            customer, account, event_id, effect_minor = everyday.recent[position]
+            customer, account, number, effect_minor = everyday.recent[position]
             del everyday.recent[position]
-            self._ledger.reverse(customer, account, event_id, effect_minor)
+            self._ledger.reverse(customer.customer_id, account, number, effect_minor)
 
     def decide_specials(self, customers: Sequence[Customer], day: BankDay) -> None:
         """On the 15th: special VIPs among those below the standard; now and then one is revoked."""
@@ -67,30 +72,34 @@ class Exceptions:
         chance = self._chance
         if self._special and chance.hits(250):
             customer = self._special.pop(0)
-            fields = f'"reason":"不再符合特批条件","value_date":"{day.text}"'
-            self._ledger.write(customer.customer_id, "special_vip_revoked", fields)
+            self._decide(customer, "special_vip_revoked", f'"reason":"不再符合特批条件","value_date":"{day.text}"')
         for _ in range(len(customers) // 1_500 + 1):
             customer = chance.one(customers)
             modest = customer.career is Career.STEADY and customer.wealth_minor <= 100_000 * CNY
             if modest and not customer.special:
                 customer.special = True
                 self._special.append(customer)
-                self._ledger.write(
-                    customer.customer_id,
+                self._decide(
+                    customer,
                     "special_vip_granted",
                     f'"level":"{"platinum" if chance.hits(200) else "gold"}","reason":"{chance.one(GRANT_REASONS)}",'
-                    f'"granted_by":"{chance.one(GRANTORS)}","value_date":"{day.text}"',
+                    f'"granted_by":"branch-head-{customer.branch}","value_date":"{day.text}"',
                 )
+
+    def _decide(self, customer: Customer, record_type: str, fields: str) -> None:
+        """Write a record about a customer and no account."""
+        ledger = self._ledger
+        ledger.write(ledger.core, record_type, f',"customer_id":"{customer.customer_id}",', narrow(fields))
 
     def state_balances(self, customers: Sequence[Customer], day: BankDay) -> None:
         """At month end the core states the balances of a quarter of the customers."""
         if not day.month_end:
             return
         for customer in customers:
-            if int(customer.customer_id[1:]) % 4 == 0:
-                self._ledger.state_balance(customer, customer.main)
+            if customer.number % 4 == 0:
+                self._ledger.state_balance(customer.main)
                 if customer.savings is not None:
-                    self._ledger.state_balance(customer, customer.savings)
+                    self._ledger.state_balance(customer.savings)
 
     def bring_forward(self, customer: Customer) -> None:
         """The tier state of a customer from before the first day, for those who have one; their first record."""
@@ -115,7 +124,7 @@ class Exceptions:
             customer.special = True
         else:
             return
-        self._ledger.write(customer.customer_id, "customer_brought_forward", self._history(customer, state))
+        self._decide(customer, "customer_brought_forward", self._history(customer, state))
 
     def _history(self, customer: Customer, state: str) -> str:
         """Months, last activity and salaries before the first day, as JSON text with the state."""

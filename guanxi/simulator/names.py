@@ -1,5 +1,6 @@
-"""Names that belong to nobody: people, employers, banks and platforms of the simulated city."""
+"""Names that belong to nobody: people, employers, banks, platforms and branches of the simulated city."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from guanxi.simulator.chance import Chance
@@ -11,10 +12,31 @@ EMPLOYERS: Final = (
     "海东纺织有限公司", "北岭机械厂", "清河县第二中学", "城南人民医院", "青石建筑公司", "东湖物流公司",
     "白杨软件公司", "金穗粮油公司", "江口港务公司", "南山中心小学", "云溪旅游公司", "长桥食品厂",
 )  # fmt: skip
+PENSION_OFFICE: Final = "清河县社会保险中心"
 OTHER_BANKS: Final = ("甲市商业银行", "乙县农商银行", "丙省银行", "丁江银行")
 PLATFORMS: Final = ("支付平台甲", "支付平台乙", "支付平台丙")
-GRANTORS: Final = ("branch-head-01", "branch-head-02", "branch-head-03", "regional-office")
 GRANT_REASONS: Final = ("重点企业负责人", "代发工资单位财务主管", "社区推荐客户", "重大业务合作方")
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A part of the city: its name, the codes of the bank's branches in it, its share of the customers in 100."""
+
+    name: str
+    branches: tuple[str, ...]
+    share: int
+    rural: bool
+    """People there pay in cash more often and earn less."""
+
+
+DISTRICTS: Final = (
+    District("城中区", ("0101", "0102", "0103"), 30, rural=False),
+    District("高新区", ("0201", "0202"), 16, rural=False),
+    District("江口区", ("0301", "0302"), 18, rural=False),
+    District("清河县", ("0401", "0402", "0403"), 22, rural=True),
+    District("北岭县", ("0501", "0502"), 14, rural=True),
+)
+"""The first two digits of a branch code are the district, and every account number begins with its branch."""
 
 
 def person(chance: Chance) -> str:

@@ -15,28 +15,27 @@ class Noise:
         self._chance = chance
         self._days = 0
 
-    def added(self, lines: list[bytes], customer: Customer, day: BankDay) -> list[bytes]:
-        """The lines of a day, now and then with one of each kind of bad record and a duplicate in between."""
+    def add(self, lines: list[str], customer: Customer, day: BankDay) -> None:
+        """Put, now and then, one of each kind of bad record and a duplicate between the lines of a day."""
         self._days += 1
         if self._days % EVERY_DAYS != 3:
-            return lines
+            return
         for bad in _bad(customer, day):
             lines.insert(self._chance.below(len(lines)), bad)
-        postings = [position for position, line in enumerate(lines) if b'"type":"withdrawal"' in line]
+        postings = [position for position, line in enumerate(lines) if '"type":"withdrawal"' in line]
         if postings:
             again = self._chance.one(postings)
             lines.insert(again + 1, lines[again])
-        return lines
 
 
-def _bad(customer: Customer, day: BankDay) -> list[bytes]:
+def _bad(customer: Customer, day: BankDay) -> list[str]:
     """Not JSON; an unknown field; an account never opened; an amount with a fraction; an unknown type."""
 
-    def line(name: str, record_type: str, fields: str) -> bytes:
+    def line(name: str, record_type: str, fields: str) -> str:
         return (
             f'{{"event_id":"noise-{name}-{day.text}","source":"core","type":"{record_type}","schema_version":1,'
             f'"occurred_at":"{day.text}T12:00:00+08:00","customer_id":"{customer.customer_id}",{fields}}}'
-        ).encode()
+        )
 
     def money(account_id: str, amount: str) -> str:
         return f'"account_id":"{account_id}","amount":{amount},"currency":"CNY","value_date":"{day.text}"'

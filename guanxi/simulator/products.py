@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from guanxi.simulator.accounts import Account, Holding
 from guanxi.simulator.chance import Chance
 from guanxi.simulator.days import BankDay, working_after
-from guanxi.simulator.ledger import FUNDS, Ledger
-from guanxi.simulator.population import CNY, Account, Career, Customer, Holding
+from guanxi.simulator.ledger import Ledger
+from guanxi.simulator.population import CNY, Career, Customer
+from guanxi.simulator.text import hundredths, memo
 
 OWN: Final = ',"counterparty":{"kind":"own"}'
+MATURED: Final = memo("产品到期兑付")
+ORDERED: Final = OWN + memo("基金申购")
 LOT_MINOR: Final = 1_000 * CNY
 """Products are bought in steps of this."""
 
@@ -23,17 +27,20 @@ class Term:
     category: str
     days: int
     yield_basis_points: int
+    weight: int
+    """How often it is bought, in 100."""
 
 
 TERMS: Final = (
-    Term("WP-030", "wealth_product", 30, 195),
-    Term("WP-090", "wealth_product", 90, 230),
-    Term("WP-180", "wealth_product", 180, 255),
-    Term("WP-365", "wealth_product", 365, 285),
-    Term("CB-3Y", "certificate_bond", 1095, 193),
-    Term("TB-1Y", "treasury_bond", 364, 135),
-    Term("TB-91D", "treasury_bond", 91, 110),
+    Term("WP-030", "wealth_product", 30, 195, 24),
+    Term("WP-090", "wealth_product", 90, 230, 30),
+    Term("WP-180", "wealth_product", 180, 255, 20),
+    Term("WP-365", "wealth_product", 365, 285, 17),
+    Term("CB-3Y", "certificate_bond", 1095, 193, 5),
+    Term("TB-1Y", "treasury_bond", 364, 135, 2),
+    Term("TB-91D", "treasury_bond", 91, 110, 2),
 )
+WEIGHTS: Final = tuple(term.weight for term in TERMS)
 BY_CODE: Final = {term.code: term for term in TERMS}
 PRICED: Final = {"FD-MIX": 1_2845, "FD-BOND": 1_0712, "FD-INDEX": 9874, "FD-TECH": 1_7630, "GOLD-ACC": 6_24_5500}
 """Funds (CNY a unit) and gold (CNY a gram) with their first price, in 1/10,000 CNY."""
@@ -55,8 +62,8 @@ class Products:
         self._chance = chance
         self._prices = dict(PRICED)
         self._maturing: defaultdict[date, list[tuple[Customer, Holding]]] = defaultdict(list)
-        self._valued: list[tuple[Customer, Holding]] = []
-        self._brought: list[tuple[Customer, Holding, int]] = []
+        self._valued: list[Holding] = []
+        self._brought: list[tuple[Holding, int]] = []
         self._orders: defaultdict[date, list[tuple[Customer, str, int]]] = defaultdict(list)
         self._redemptions: defaultdict[date, list[tuple[Customer, Holding]]] = defaultdict(list)
 
@@ -64,7 +71,7 @@ class Products:
         """Open a customer's accounts and holdings on the first day, spread over what people hold."""
         chance, ledger, rest = self._chance, self._ledger, customer.wealth_minor
         if rest < 40_000 * CNY:
-            ledger.open(customer, customer.main, rest)
+            ledger.open(customer.main, rest)
             return
         main = rest * chance.between(15, 45) // 100
         rest -= main
@@ -76,13 +83,13 @@ class Products:
                 rest -= part
         margin = rest * chance.between(10, 35) // 100 if chance.hits(70) else 0
         rest -= margin
-        bond = rest * chance.between(15, 40) // 100 // LOT_MINOR * LOT_MINOR if chance.hits(220) else 0
+        bond = rest * chance.between(10, 30) // 100 // LOT_MINOR * LOT_MINOR if chance.hits(150) else 0
         rest -= bond
         term = rest * chance.between(30, 90) // 100 // LOT_MINOR * LOT_MINOR if chance.hits(550) else 0
         rest -= term
         if chance.hits(400):
             main, rest = main + rest, 0
-        ledger.open(customer, customer.main, main)
+        ledger.open(customer.main, main)
         if rest:
             customer.savings = self._account(customer, day, "deposit", rest)
         if margin:
@@ -93,18 +100,17 @@ class Products:
             self._bring_term(customer, chance.one(TERMS[:4]), term, day)
         # The funds system publishes after the core's close: these open in the evening.
         for code, amount in priced:
-            self._brought.append((customer, self._priced_holding(customer, code), amount))
+            self._brought.append((_held(customer, day, _priced_category(code), code), amount))
 
     def _account(self, customer: Customer, day: BankDay, category: str, balance_minor: int) -> Account:
-        account = Account(customer.next_account_id(), category, day.on)
-        self._ledger.open(customer, account, balance_minor)
+        account = Account(customer.customer_id, customer.next_account_id(), category, day.on)
+        self._ledger.open(account, balance_minor)
         return account
 
     def _bring_term(self, customer: Customer, term: Term, amount: int, day: BankDay) -> None:
         matures_on = day.on + timedelta(days=self._chance.between(3, term.days))
-        holding = Holding(customer.next_account_id(), term.category, term.code, matures_on=matures_on)
-        customer.holdings.append(holding)
-        self._ledger.open(customer, holding, amount)
+        holding = _held(customer, day, term.category, term.code, matures_on)
+        self._ledger.open(holding, amount)
         self._maturing[matures_on].append((customer, holding))
 
     def buy_term(self, customer: Customer, amount: int, day: BankDay) -> None:
@@ -112,12 +118,11 @@ class Products:
         amount = min(amount, customer.main.balance_minor) // LOT_MINOR * LOT_MINOR
         if amount <= 0:
             return
-        term = self._chance.one(TERMS)
+        term = TERMS[self._chance.shares(WEIGHTS)]
         matures_on = day.on + timedelta(days=term.days)
-        holding = Holding(customer.next_account_id(), term.category, term.code, matures_on=matures_on)
-        customer.holdings.append(holding)
-        self._ledger.open(customer, holding, 0)
-        self._ledger.purchase(customer, holding, amount, customer.main, ',"channel":"mobile"')
+        holding = _held(customer, day, term.category, term.code, matures_on)
+        self._ledger.open(holding, 0)
+        self._ledger.purchase(holding, amount, customer.main, ',"channel":"mobile"')
         self._maturing[matures_on].append((customer, holding))
 
     def mature(self, day: BankDay) -> list[tuple[Customer, int]]:
@@ -127,8 +132,8 @@ class Products:
             book = holding.balance_minor
             term = BY_CODE[holding.product]
             amount = book + book * term.yield_basis_points * term.days // (10_000 * 365)
-            self._ledger.pay_back("product_matured", customer, holding, amount, book, ',"memo":"产品到期兑付"')
-            self._ledger.close_account(customer, holding)
+            self._ledger.pay_back("product_matured", holding, customer.main, amount, book, MATURED)
+            self._ledger.close_account(holding)
             customer.holdings.remove(holding)
             paid.append((customer, amount))
         return paid
@@ -139,7 +144,7 @@ class Products:
         if amount <= 0:
             return
         code = self._chance.one(tuple(PRICED))
-        self._ledger.debit("transfer_out", customer, customer.main, amount, OWN + ',"memo":"基金申购"')
+        self._ledger.debit("transfer_out", customer.main, amount, ORDERED)
         self._orders[working_after(day.on, 1)].append((customer, code, amount))
 
     def redeem_later(self, customer: Customer, day: BankDay) -> None:
@@ -153,43 +158,37 @@ class Products:
 
     def evening(self, day: BankDay) -> None:
         """What the funds system publishes after the core's close: confirmations, redemptions, prices, its own close."""
-        for customer, holding, amount in self._brought:
+        for holding, amount in self._brought:
             units = amount * 10_000 // self._prices[holding.product]
             holding.units_hundredths = units
             worth = value_minor(units, self._prices[holding.product])
-            self._ledger.open(customer, holding, worth, FUNDS)
-            self._valued.append((customer, holding))
+            self._ledger.open(holding, worth, self._ledger.funds)
+            self._valued.append(holding)
         self._brought.clear()
         for customer, code, amount in self._orders.pop(day.on, ()):
-            self._confirm(customer, code, amount)
+            self._confirm(customer, code, amount, day)
         for customer, holding in self._redemptions.pop(day.on, ()):
             self._redeem(customer, holding)
         if day.working:
             self._price()
-        self._ledger.close_day(FUNDS, day.working)
+        self._ledger.close_day(self._ledger.funds, working=day.working)
 
-    def _priced_holding(self, customer: Customer, code: str) -> Holding:
-        category = "gold" if code == "GOLD-ACC" else "fund"
-        holding = Holding(customer.next_account_id(), category, code)
-        customer.holdings.append(holding)
-        return holding
-
-    def _confirm(self, customer: Customer, code: str, amount: int) -> None:
+    def _confirm(self, customer: Customer, code: str, amount: int, day: BankDay) -> None:
         holding = next((h for h in customer.holdings if h.product == code), None)
         if holding is None:
-            holding = self._priced_holding(customer, code)
-            self._ledger.open(customer, holding, 0, FUNDS)
-            self._valued.append((customer, holding))
+            holding = _held(customer, day, _priced_category(code), code)
+            self._ledger.open(holding, 0, self._ledger.funds)
+            self._valued.append(holding)
         units = amount * 10_000 // self._prices[code]
         holding.units_hundredths += units
-        self._ledger.purchase(customer, holding, amount, None, f',"units":"{_hundredths(units)}"')
+        self._ledger.purchase(holding, amount, None, f',"units":"{hundredths(units)}"')
 
     def _redeem(self, customer: Customer, holding: Holding) -> None:
         if not holding.units_hundredths:
             return
         worth = value_minor(holding.units_hundredths, self._prices[holding.product])
-        more = f',"units":"{_hundredths(holding.units_hundredths)}"'
-        self._ledger.pay_back("product_redeemed", customer, holding, worth, holding.balance_minor, more)
+        more = f',"units":"{hundredths(holding.units_hundredths)}"'
+        self._ledger.pay_back("product_redeemed", holding, customer.main, worth, holding.balance_minor, more)
         holding.units_hundredths = 0
 
     def _price(self) -> None:
@@ -199,11 +198,11 @@ class Products:
             price = max(price + self._chance.between(-most, most) + most // 20, 1_000)
             self._prices[code] = price
             texts[code] = f"{price // 10_000}.{price % 10_000:04d}"
-        for customer, holding in self._valued:
+        for holding in self._valued:
             units, code = holding.units_hundredths, holding.product
             if units:
                 worth = value_minor(units, self._prices[code])
-                self._ledger.value(customer, holding, worth, _hundredths(units), texts[code])
+                self._ledger.value(holding, worth, texts[code])
 
     def invest(self, customer: Customer, day: BankDay) -> None:
         """One decision of a saver, on a working day."""
@@ -237,16 +236,25 @@ class Products:
         source, target = customer.main, other
         if customer.career is Career.DRIFTING or chance.hits(400):
             source, target, amount = other, customer.main, other.balance_minor * chance.between(30, 100) // 100
-        self.move_own(customer, source, target, amount)
+        self.move_own(source, target, amount)
 
-    def move_own(self, customer: Customer, source: Account, target: Account, amount: int) -> None:
+    def move_own(self, source: Account, target: Account, amount: int) -> None:
         """An own transfer, both legs on the same day."""
         if amount < 100 * CNY:
             return
         more = f'{OWN},"transfer_id":"own-{self._chance.bits(48):012x}"'
-        self._ledger.debit("transfer_out", customer, source, amount, more)
-        self._ledger.credit("transfer_in", customer, target, amount, more)
+        self._ledger.debit("transfer_out", source, amount, more)
+        self._ledger.credit("transfer_in", target, amount, more)
 
 
-def _hundredths(number: int) -> str:
-    return f"{number // 100}.{number % 100:02d}"
+def _held(customer: Customer, day: BankDay, category: str, code: str, matures_on: date | None = None) -> Holding:
+    """A new holding of a customer, not opened yet."""
+    holding = Holding(
+        customer.customer_id, customer.next_account_id(), category, day.on, product=code, matures_on=matures_on
+    )
+    customer.holdings.append(holding)
+    return holding
+
+
+def _priced_category(code: str) -> str:
+    return "gold" if code == "GOLD-ACC" else "fund"

@@ -159,7 +159,7 @@ def test_a_fault_shows_its_trace_only_when_asked(monkeypatch: pytest.MonkeyPatch
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("guanxi.cli.simulate.records", broken)
+    monkeypatch.setattr("guanxi.cli.simulate.blocks", broken)
     result = run("simulate")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "ZeroDivisionError: boom" in result.stderr

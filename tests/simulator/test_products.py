@@ -21,7 +21,7 @@ def test_nothing_is_redeemed_on_the_last_day_of_a_month() -> None:
         day = bank_day(on)
         ledger.begin(day)
         if on == FRIDAY:
-            customers = population(Chance(2), 200, FRIDAY, 1)
+            customers = population(Chance(2), 400, FRIDAY, 1)
             for customer in customers:
                 products.settle_in(customer, day)
         products.evening(day)
@@ -29,6 +29,6 @@ def test_nothing_is_redeemed_on_the_last_day_of_a_month() -> None:
             for customer in customers:
                 products.redeem_later(customer, day)
                 products.redeem_later(customer, day)
-        redeemed[on] = sum(b'"type":"product_redeemed"' in line for line in ledger.lines)
+        redeemed[on] = sum('"type":"product_redeemed"' in line for line in ledger.lines)
     assert (redeemed[FRIDAY], redeemed[MONDAY_MONTH_END]) == (0, 0)
     assert redeemed[TUESDAY] > 5
