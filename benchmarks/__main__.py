@@ -1,7 +1,7 @@
 """Measure: `python -m benchmarks [NAME …] [--quick] [--lines N]`; where time goes: `… profile intake` or `rebuild`.
 
-Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start; none: all. What each measures and how
-to read the table: docs/benchmarks.md.
+Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, simulate, portrait; none: all. What each
+measures and how to read the table: docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from benchmarks import report
 from benchmarks.measure import alone
 from benchmarks.stage import Options, Stage
 
-NAMES = ("intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start")
+NAMES = (
+    "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "simulate", "portrait",
+)  # fmt: skip
 PROFILED = ("intake", "rebuild")
 
 
@@ -29,7 +31,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything: to see that it works")
     parser.add_argument(
-        "--lines", type=int, metavar="N", help="money records of the input (2,000,000; flat: 10,000,000)"
+        "--lines", type=int, metavar="N", help="money records of the input (2,000,000; flat and simulate: 10,000,000)"
     )
     parser.add_argument("--runs", type=int, metavar="N", help="runs of which the median is told (3; quick: 1)")
     parser.add_argument(

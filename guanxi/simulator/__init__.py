@@ -1,5 +1,5 @@
 """A small Chinese retail bank that never was: its records for demonstrations and tests, the same for the same seed."""
 
-from guanxi.simulator.stream import POLICY_FILE, blocks, records
+from guanxi.simulator.stream import POLICY_FILE, START, blocks, records
 
-__all__ = ["POLICY_FILE", "blocks", "records"]
+__all__ = ["POLICY_FILE", "START", "blocks", "records"]

@@ -19,6 +19,7 @@ TURNS_PERMILLE: Final = 15
 TURNS_TO: Final = ((Career.GROWING, 40), (Career.DRIFTING, 35), (Career.LEAVING, 12), (Career.DRESSING, 13))
 RETURNS_PERMILLE: Final = 800
 """Of those who took their money away, so many bring it back half a year later or little more."""
+SHOWN_AT_MOST_CNY: Final = 600_000
 DRIFTED_CNY: Final = 20_000
 """Who has let so much go that less is left lets no more go."""
 
@@ -150,7 +151,8 @@ class Careers:
         else:
             comes, goes = day.month_end, day.on.day == 2
         if comes:
-            amount = max(customer.wealth_minor * self._chance.between(30, 90) // 100, 120_000 * CNY)
+            amount = customer.wealth_minor * self._chance.between(30, 90) // 100
+            amount = min(max(amount, 120_000 * CNY), SHOWN_AT_MOST_CNY * CNY)
             self._shown[customer.number] = amount
             self._in(customer, amount, "往来款")
         elif goes and (amount := self._shown.pop(customer.number, 0)):

@@ -16,8 +16,8 @@ from guanxi.simulator.text import memo
 AMOUNTS: Final = tuple(8 + i * i * i // 1100 for i in range(64))
 """Many small amounts, few large ones; in 64ths of the usual amount, about 64 on average."""
 
-TRADES_65536: Final = 8_192
-"""Chance of those who trade to take money on a day, in 65,536ths: one day in eight."""
+TRADES_BELOW: Final = 1 << 29
+"""Of a word of chance: those who trade take money on one day in eight."""
 TEXT_FEE_MINOR: Final = 3 * CNY
 DEMAND_BASIS_POINTS: Final = 5
 SAVINGS_BASIS_POINTS: Final = 110
@@ -57,7 +57,7 @@ class Everyday:
                     number = post(record_type, account, -amount, how >> 22, more)
                     if how & 0xFC0 == 0:
                         self.recent.append((customer, account, number, -amount))
-            if draw >> 16 < TRADES_65536 and customer.income is Income.TRADE:
+            if draw < TRADES_BELOW and customer.income is Income.TRADE:
                 amount = customer.income_minor * AMOUNTS[draw >> 16 & 63] * 8 // (64 * 30) + CNY
                 record_type, more = payments.incomes[draw >> 22 & 127]
                 post(record_type, customer.main, amount, how >> 12 & 1023, more)

@@ -58,13 +58,13 @@ class Jobs:
 
     def pay(self, customers: Sequence[Customer], day: BankDay) -> None:
         """Salaries and pensions of the day: those due today, or on days off that begin tomorrow."""
-        due = _due(day.on)
-        if not due:
+        pay_days = due(day.on)
+        if not pay_days:
             return
         chance, credit = self._chance, self._ledger.credit
         employers = [employer + memo("工资及年终奖" if day.bonus else "工资") for employer in self._employers]
         for customer in customers:
-            if customer.pay_day not in due:
+            if customer.pay_day not in pay_days:
                 continue
             amount = customer.income_minor * chance.between(98, 104) // 100
             if customer.income is Income.PENSION:
@@ -79,8 +79,9 @@ class Jobs:
                 self.doubled.append((customer, customer.main, number, amount))
 
 
-def _due(on: date) -> set[int]:
-    """The days of month whose salaries are paid on a day."""
+def due(on: date) -> set[int]:
+    """The days of the month whose salaries are paid on a day; those of early October are paid in September."""
     next_month = on.replace(day=1) + timedelta(days=31)
-    pay_days = {*PAY_DAYS, PENSION_DAY}
-    return {day for day in pay_days for of in (on, next_month) if pay_date(of.year, of.month, day) == on}
+    return {
+        day for day in (*PAY_DAYS, PENSION_DAY) for of in (on, next_month) if pay_date(of.year, of.month, day) == on
+    }

@@ -57,6 +57,8 @@ class Pays(IntEnum):
     IN_CASH = 2
 
 
+CAREERS: Final = tuple(Career)
+DISTRICT_SHARES: Final = tuple(district.share for district in DISTRICTS)
 CAREERS_RICH: Final = (480, 150, 170, 110, 0, 90)
 CAREERS_OTHERS: Final = (938, 15, 28, 3, 10, 6)
 RICH_FROM_CNY: Final = 150_000
@@ -161,9 +163,9 @@ def _customer(chance: Chance, number: int, position: int, start: date, days: int
     rich = wealth_cny >= RICH_FROM_CNY
     # Wealth comes with the years: of two ages the rich have the higher one.
     age = max(_age(chance), _age(chance)) if rich else _age(chance)
-    district = DISTRICTS[chance.shares([district.share for district in DISTRICTS])]
+    district = DISTRICTS[chance.shares(DISTRICT_SHARES)]
     branch = chance.one(district.branches)
-    career = list(Career)[chance.shares(CAREERS_RICH if rich else CAREERS_OTHERS)]
+    career = CAREERS[chance.shares(CAREERS_RICH if rich else CAREERS_OTHERS)]
     joins_on = start + timedelta(days=chance.below(days)) if chance.hits(100) else start
     income = _income(chance, age)
     income_cny = chance.between(1_500, 6_500) + chance.below(4_000) * chance.below(3) + min(wealth_cny, 10**6) // 300

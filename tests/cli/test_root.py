@@ -84,6 +84,9 @@ def test_every_setting_of_the_environment_is_in_the_readme(variable: str) -> Non
         ("ingest",),
         ("--format", "xml", "tiers"),
         ("simulate", "--days", "0"),
+        ("simulate", "--start", "2025-02-02"),
+        ("simulate", "--start", "2025-02"),
+        ("simulate", "--start", "9999-01-01"),
     ],
 )
 def test_a_wrong_call_ends_with_one_line_and_code_2(arguments: tuple[str, ...]) -> None:

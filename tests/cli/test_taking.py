@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,17 @@ def test_simulate_writes_the_same_bytes_to_a_file_and_to_standard_output(tmp_pat
     lines = content.count(b"\n")
     assert re.match(rf"{re.escape(str(file))}: {lines:,} records, {len(content):,} bytes · ", said.stdout)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_simulate_starts_when_asked_and_adds_bad_records_when_asked() -> None:
+    arguments = ["simulate", "--customers", "20", "--days", "40", "--seed", "3", "--start", "2024-02-01"]
+    wanted = [
+        b"".join(line + b"\n" for line in simulated(20, 40, 3, date(2024, 2, 1), malformed=bad))
+        for bad in (False, True)
+    ]
+    assert wanted[0] != wanted[1]
+    assert run(*arguments).stdout_bytes == wanted[0]
+    assert run(*arguments, "--malformed").stdout_bytes == wanted[1]
 
 
 def berka_folder(folder: Path) -> Path:

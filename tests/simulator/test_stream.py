@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.simulator import POLICY_FILE, records
+from guanxi.simulator import POLICY_FILE, blocks, records
 from guanxi.simulator.days import bank_day, is_working, pay_date, working_after
 from tests.simulator.fold import Fold
 
@@ -147,10 +147,10 @@ def peak_bytes(stream: Iterator[bytes]) -> int:
 
 
 def test_memory_does_not_grow_with_the_days() -> None:
-    peak_bytes(records(50, 5, seed=1))
-    short, long = peak_bytes(records(50, 40, seed=1)), peak_bytes(records(50, 400, seed=1))
-    # Ten times the records (7 MB of them): only account ids and the 500 postings kept for reversals grow a little.
-    assert long < short + 400_000
+    peak_bytes(blocks(30, 5, seed=1))
+    short, long = peak_bytes(blocks(30, 30, seed=1)), peak_bytes(blocks(30, 750, seed=1))
+    # Twenty-five times the records, three megabytes of them; measured: less than 40 kB more.
+    assert long < short + 300_000
 
 
 @pytest.mark.parametrize(
