@@ -22,6 +22,7 @@ def _named(out: str) -> Iterator[None]:
     except OSError as error:
         raise file_trouble(error, out) from error
 
+
 LINES: Final = 5_000
 """Lines are written so many at once."""
 
