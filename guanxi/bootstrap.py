@@ -1,7 +1,8 @@
 """Wires everything: the only place that names adapters. A bank is a log with what is derived from it, opened together.
 
 Beside the log `NAME` stand: `NAME-lock`, held by the process that writes; `NAME-vault`, the customers' keys wrapped under the
-master key, and `NAME-master.key`, both to be kept; `NAME-views`, `NAME-ids`, `NAME-snapshot`, derived, which may be deleted.
+master key, and `NAME-master.key`, both to be kept; `NAME-views`, `NAME-ids`, `NAME-snapshot`, `NAME-history`, derived, which
+may be deleted; `NAME-history-lock`, held by the process that packs the history.
 """
 
 import os
@@ -25,6 +26,7 @@ from guanxi.errors import FoundWrong, UserError
 from guanxi.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from guanxi.reading import Batch, batches, batches_of
 from guanxi.settings import Settings
+from infra.history_pages import SqliteHistoryPages
 from infra.ids import IdIndex, IdIndexError
 from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_log import SqliteEventLog, is_locked
@@ -44,7 +46,7 @@ from projections.moment import Moment
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _UNREADABLE = (sqlite3.DatabaseError, msgspec.MsgspecError)
 
-Opened = TypeVar("Opened", SqliteEventLog, SqliteViews)
+Opened = TypeVar("Opened", SqliteEventLog, SqliteViews, SqliteHistoryPages)
 
 Progress = Callable[[int, int | None, int], None]
 """Told bytes done, bytes in all if known, records seen."""
@@ -66,6 +68,7 @@ class Status(msgspec.Struct, frozen=True):
     policies: list[str]
     views_block: int
     snapshot_block: int
+    history_block: int
     being_written: bool
 
 
@@ -167,7 +170,8 @@ class Bank:
             do = "check disk space and permissions, then run the same command again"
             if isinstance(error, IdIndexError) or _is_damage(error):
                 do = (
-                    f"delete {self._beside('ids')} and {self._beside('snapshot')}, which are made anew, "
+                    f"delete {self._beside('ids')}, {self._beside('snapshot')} and {self._beside('history')}, which are "
+                    "made anew, "
                     "and run the same command again; what was taken is in the log"
                 )
             raise FoundWrong(f"{error} in a file beside the log", str(self.path), do) from error
@@ -199,6 +203,7 @@ class Bank:
             policies=[policy.version for policy in basis.policies],
             views_block=basis.block,
             snapshot_block=SqliteSnapshots(self._beside("snapshot")).block(),
+            history_block=self._pages.standing()[0],
             being_written=is_locked(self.path),
         )
 
@@ -209,8 +214,7 @@ class Bank:
         """
         if until_block is not None and until_block > self._log.head().block:
             self._log.refresh()  # the views were read later
-        history = self._history if self._keeper is None else self._keeper.intake.history
-        return history.lines_of(customer_id, until_block)
+        return self._history.lines_of(customer_id, until_block)
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment, folded from its lines with nothing forgotten: every day is still in it.
@@ -267,7 +271,8 @@ class Bank:
         if not Path(views).exists() or not self._fit(views):
             self._catch_up()
         self.views = self._closing(SqliteViews(views))
-        self._history = History(self._log)
+        self._pages = self._closing(SqliteHistoryPages(self._beside("history")))
+        self._history = History(self._log, self._pages)
 
     def _fit(self, views: str) -> bool:
         """Whether views are whole, of this log and stand at its end."""
@@ -319,7 +324,7 @@ class Bank:
                 keeper.activate(policy or Policy())
             except PolicyRefused as error:
                 raise UserError(str(error), str(settings.policy)) from error
-        self._keeper = keeper
+        self._keeper, self._history = keeper, keeper.history
         self._stack.callback(self._vault.close)
 
     def _open_vault(self) -> Vault:
@@ -334,11 +339,13 @@ class Bank:
 
     def _open_keeper(self) -> Keeper:
         self.views = self._open_views()
-        for suffix in ("ids", "snapshot"):
+        for suffix in ("ids", "snapshot", "history"):
             if _is_cut(self._beside(suffix)):
                 _delete(self._beside(suffix))
         self._ids = IdIndex(self._beside("ids"))
-        return Keeper(self._log, self._ids, self._vault, SqliteSnapshots(self._beside("snapshot")), self.views, now)
+        self._pages = SqliteHistoryPages(self._beside("history"))
+        snapshots = SqliteSnapshots(self._beside("snapshot"))
+        return Keeper(self._log, self._ids, self._vault, snapshots, self.views, now, self._pages)
 
     def _open_views(self) -> SqliteViews:
         path = self._beside("views")
@@ -359,7 +366,9 @@ class Bank:
         self.views.close()
         if hasattr(self, "_ids"):
             self._ids.close()
-        for suffix in ("views", "ids", "snapshot"):
+        if hasattr(self, "_pages"):
+            self._pages.close()
+        for suffix in ("views", "ids", "snapshot", "history"):
             _delete(self._beside(suffix))
 
     def _closing(self, thing: Opened) -> Opened:
@@ -380,6 +389,7 @@ class Bank:
             if self._keeper is not None:
                 self.views.close()
                 self._ids.close()
+                self._pages.close()
             self._stack.close()
 
 

@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
-from xxhash import xxh3_128
 
 from aggregates.dates import month_from
 from aggregates.policy import Policies, Policy
@@ -20,9 +19,10 @@ from events.fields import CustomerRecord
 from infra.sqlite_snapshots import SnapshotDamaged
 from infra.sqlite_views import SqliteViews
 from processors.archive import key_of, position_of
+from processors.history import History, stamp_of
 from processors.intake import Intake
 from processors.policies import activation
-from processors.ports import EventLog, IdIndex, Seal, Words
+from processors.ports import EventLog, HistoryPages, IdIndex, Seal, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
 from processors.stored import Line, decode_lines
 from processors.tail import Told, told
@@ -70,13 +70,21 @@ class Keeper:
     """Owns the state of one shard. See the module. now: the commit clock."""
 
     def __init__(
-        self, log: EventLog, ids: IdIndex, vault: Seal, snapshots: Snapshots, views: SqliteViews, now: Callable[[], str]
+        self,
+        log: EventLog,
+        ids: IdIndex,
+        vault: Seal,
+        snapshots: Snapshots,
+        views: SqliteViews,
+        now: Callable[[], str],
+        pages: HistoryPages | None = None,
     ) -> None:
         self.log, self.ids, self.snapshots, self.views = log, ids, snapshots, views
         self._told: list[Told] = []
         self._lines = self._swept_at = 0
         self.shard = self._restored()
-        self.intake = Intake(log, self.shard, ids, vault, self._told_of, now)
+        self.history = History(log, pages)
+        self.intake = Intake(log, self.shard, ids, vault, self._told_of, now, self.history)
 
     def _restored(self) -> Shard:
         block, stamp = self.snapshots.standing()
@@ -185,15 +193,6 @@ class Keeper:
 
 class DerivedAhead(Exception):
     """Derived data knows more than the log or something else: it is of another log, or of this one's lost end."""
-
-
-def stamp_of(log: EventLog, number: int) -> str:
-    """What tells a block from every other, of this log or another: by it a snapshot is known to belong here."""
-    block = log.block(number)
-    digest = xxh3_128(log.shard)
-    for part in (f"{number} {block.first} {block.lines} {block.at}".encode(), block.customers, block.body):
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def evolve(shard: Shard, lines: list[Line]) -> None:

@@ -88,10 +88,10 @@ class Intake:
         vault: Seal,
         tell: Callable[[Told], None],
         now: Callable[[], str],
+        history: History | None = None,
     ) -> None:
         self.log, self.shard, self.ids, self.vault = log, shard, ids, vault
-        self.history = History(log)
-        self.archive = Archive(log, self.history)
+        self.archive = Archive(log, history or History(log))
         self.counts = Counts()
         self.touched: set[str] = set()
         self._tell, self._now = tell, now

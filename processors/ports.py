@@ -1,6 +1,7 @@
 """What the processors need from the outside. Adapters are in infra/; each port has one conformance suite in tests/."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -140,6 +141,50 @@ class IdIndex(Protocol):
 
     def close(self) -> None:
         """Let go of the file; what was not flushed is lost."""
+
+
+FoundLine = tuple[int, int, bytes]
+"""Block, number of the line in the whole log, bytes of the line."""
+
+
+class HistoryDamaged(Exception):
+    """History pages are not what was written: do without them."""
+
+
+class HistoryPages(Protocol):
+    """The lines of the log's first blocks, sorted by customer (derived: made again from the log when lost).
+
+    One process at a time packs, whichever it is; any may read meanwhile.
+    """
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Whether this process may pack: while this is open no other may. False: another does, or it cannot be written."""
+
+    def standing(self) -> tuple[int, int, str]:
+        """The last block packed, the lines up to its end, its stamp; (0, 0, ""): none, or nothing that can be read."""
+
+    def pack(self, blocks: Iterable[Block], stamp: Callable[[Block], str]) -> None:
+        """Add the blocks that follow the last one packed, with the stamp of the last of them; none: nothing changes.
+
+        Only inside of `alone`.
+
+        Seen by readers at once, together. A crash inside leaves all of them packed or none; what was packed may be lost
+        with power, from the end, and is packed again. Damaged pages are discarded: `standing` then says none. Where the
+        disk is full or may not be written nothing changes.
+        """
+
+    def lines_of(self, checksum: int, until_block: int) -> tuple[int, list[FoundLine]]:
+        """(last block packed, lines of customers with this checksum in blocks up to `until_block`), in log order.
+
+        checksum: crc32 of the customer id; not 0, which is that of lines about nobody: these are not kept. The lines are
+        byte for byte what the log holds; those behind the last block packed are in the log alone. Raises HistoryDamaged.
+        """
+
+    def discard(self) -> None:
+        """Forget everything. Only inside of `alone`."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 class Seal(Protocol):

@@ -28,12 +28,14 @@ from guanxi.bootstrap import open_bank
 from guanxi.keeper import evolve
 from guanxi.settings import Settings, log_url
 from guanxi.simulator import records
+from infra.history_pages import SqliteHistoryPages
 from infra.ids import IdIndex
 from infra.sqlite_log import LogUnusable, SqliteEventLog, _Recorder
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
-from processors import intake
+from processors import history, intake
+from processors.history import History
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest
 
@@ -47,6 +49,8 @@ WRITES: dict[str, tuple[type[Any], str]] = {
     "keys": (Vault, "commit"),
     "ids": (IdIndex, "flush"),
     "snapshot": (SqliteSnapshots, "save"),
+    "history": (SqliteHistoryPages, "pack"),
+    "history rows, not yet committed": (SqliteHistoryPages, "_put_run"),
     "views": (SqliteViews, "put"),
     "views rows, not yet committed": (SqliteViews, "_put_rows"),
 }
@@ -65,6 +69,8 @@ def simulated(path: Path, customers: int, days: int, seed: int) -> Path:
 def take(log: Path, file: Path, say: Callable[[str], None] = str) -> None:
     with open_bank(settings(log), write=True, say=say) as bank:
         bank.ingest([str(file)])
+        for _ in range(8):  # who asks packs a run of the history
+            assert list(bank.lines_of("nobody")) == []
 
 
 # ---------------------------------------------------------------------------------------------- processes that die
@@ -97,6 +103,8 @@ def small_steps() -> None:
     closing.CUSTOMERS_A_STEP = 3
     keeper.LINES_BETWEEN = 200
     keeper._LINES_PER_CUSTOMER = 0
+    history.PACKED_LINES = 100
+    history.RUN_LINES = 150
     bootstrap.IdIndex = partial(IdIndex, recent_ids=60)  # type: ignore[misc,assignment]
 
 
@@ -189,11 +197,24 @@ def answers(log: Path) -> dict[str, Any]:
         found["rejected"] = [_compared(row) for row in views.rejected()]
         found["alerts"] = [_compared(row) for row in views.alerts()]
         found["counts"] = views.counts()
+        found["lines"] = _lines_of(bank)
         for by in ("total", "category", "account"):
             found[f"aum by {by}"] = list(views.aum(by))
         for month in _months(bank):
             found[f"aum of {month}"] = list(views.aum(month=month))
     found |= from_log(log)
+    return found
+
+
+def _lines_of(bank: bootstrap.Bank) -> dict[str, Counter[str]]:
+    """How many lines of each type about each customer; they are those that the log alone gives."""
+    log = SqliteEventLog(str(bank.path))
+    alone, found = History(log), {}
+    for customer_id in (row["customer_id"] for row in bank.views.tiers()):
+        lines = list(bank.lines_of(customer_id))
+        assert lines == list(alone.lines_of(customer_id)), "history pages tell something else than the log"
+        found[customer_id] = Counter(type(line).__name__ for _, _, line in lines)
+    log.close()
     return found
 
 

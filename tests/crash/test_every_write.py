@@ -97,7 +97,7 @@ def test_killed_again_and_again(records: Path, undisturbed: dict[str, Any], fold
         if is_finished(log):
             break
         if rng.random() < 0.2:
-            for suffix in rng.sample(("views", "ids", "snapshot"), rng.randint(1, 3)):
+            for suffix in rng.sample(("views", "ids", "snapshot", "history"), rng.randint(1, 4)):
                 for end in ("", "-wal", "-shm"):
                     log.with_name(f"{log.name}-{suffix}{end}").unlink(missing_ok=True)
         if rng.random() < 0.2:
