@@ -21,6 +21,7 @@ LABELS: Final[dict[str, str]] = {
     "policies": "policy versions",
     "views_block": "views stand on block",
     "snapshot_block": "snapshot stands on block",
+    "history_block": "history packed to block",
     "being_written": "being written",
 }
 """Each field of a status and how the page calls it."""
