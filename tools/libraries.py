@@ -112,10 +112,13 @@ class _Told:
 
 
 def _pip(environment: Path) -> tuple[str | Path, ...]:
+    """The pip that installs into an environment: its own, or that of the Python it was made from, whoever runs this."""
     python = environment / "bin" / "python"
     if (environment / "bin" / "pip").exists():
         return (python, "-m", "pip", "--disable-pip-version-check")
-    return (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    made_from = re.search(r"^executable = (.+)$", (environment / "pyvenv.cfg").read_text("utf-8"), re.MULTILINE)
+    base = made_from[1].strip() if made_from else sys.executable
+    return (base, "-m", "pip", "--python", python, "--disable-pip-version-check")
 
 
 def _run(*command: str | Path, told: _Told | None = None) -> None:
