@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,14 +139,15 @@ LATEST: Final = (
 
 
 def worth_showing(changes: Iterable[Mapping[str, Any]]) -> str | None:
-    """The customer with the best story: up and down, then most kinds of change, then most changes, then lowest id."""
+    """The customer with the best story: most turns between up and down, then kinds, then changes, then the lowest id."""
     stories: dict[str, list[str]] = {}
     for change in changes:
         stories.setdefault(change["customer_id"], []).append(change["kind"])
 
-    def worth(customer_id: str) -> tuple[bool, int, int]:
+    def worth(customer_id: str) -> tuple[int, int, int]:
         story = stories[customer_id]
-        return not {*UP}.isdisjoint(story) and not {*DOWN}.isdisjoint(story), len({*story}), len(story)
+        ways = [kind in UP for kind in story if kind in {*UP, *DOWN}]
+        return sum(before != after for before, after in pairwise(ways)), len({*story}), len(story)
 
     return max(sorted(stories), key=worth, default=None)
 
