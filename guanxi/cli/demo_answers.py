@@ -213,6 +213,5 @@ ALERTED: Final = (
     Column(Words("次数", "Count"), lambda row, _: f"{row['count']:,}", right=True),
     Column(Words("例如：客户", "For example"), text("customer_id")),
     Column(Words("日期", "Date"), text("date")),
-    Column(Words("应为", "Expected"), text("expected"), right=True),
-    Column(Words("实为", "Actual"), text("actual"), right=True),
+    Column(Words("账户", "Account"), text("account_id")),
 )

@@ -59,7 +59,7 @@ def test_what_it_shows_is_no_wider_than_a_page(kept: tuple[Path, str]) -> None:
     _, said = kept
     answers, page = said.split("一位客户 One customer")
     curve = page.split("月份")[0]
-    assert [line for line in (answers + curve).splitlines() if cell_len(line.rstrip()) > 85] == []
+    assert [line for line in (answers + curve).splitlines() if cell_len(line.rstrip()) > 100] == []
     assert "\x1b" not in said
 
 
