@@ -12,11 +12,14 @@ from guanxi.simulator.payments import at_other_bank, at_platform
 from guanxi.simulator.population import CNY, RICH_FROM_CNY, Career, Customer
 from guanxi.simulator.products import Products
 
+STEADY, GROWING, DRIFTING, LEAVING, WINDFALL, DRESSING = Career
+ENDS_PERMILLE: Final = 60
+"""Of those who grow or dress, so many stop with a month."""
 RENEWS_PERMILLE: Final = 720
 """Of what matures with those who stay, so much is put into a new product."""
 TURNS_PERMILLE: Final = 15
 """Of the rich without a career, so many begin one with a month."""
-TURNS_TO: Final = ((Career.GROWING, 40), (Career.DRIFTING, 35), (Career.LEAVING, 12), (Career.DRESSING, 13))
+TURNS_TO: Final = ((GROWING, 40), (DRIFTING, 35), (LEAVING, 12), (DRESSING, 13))
 RETURNS_PERMILLE: Final = 800
 """Of those who took their money away, so many bring it back half a year later or little more."""
 SHOWN_AT_MOST_CNY: Final = 600_000
@@ -37,16 +40,13 @@ class Careers:
         self._returns: defaultdict[date, list[tuple[Customer, int]]] = defaultdict(list)
         self._shown: dict[int, int] = {}
 
-    def turn(self, savers: Sequence[Customer], day: BankDay) -> list[Customer]:
-        """Those who begin a career with this month."""
-        turned = []
-        for customer in savers if day.on.day == 1 else ():
-            rich = customer.career is Career.STEADY and customer.wealth_minor >= RICH_FROM_CNY * CNY
+    def turn(self, savers: Sequence[Customer], day: BankDay) -> None:
+        """With a month some of the rich begin a career."""
+        for customer in savers:
+            rich = customer.career is STEADY and customer.wealth_minor >= RICH_FROM_CNY * CNY
             if rich and self._chance.hits(TURNS_PERMILLE):
                 customer.career = TURNS_TO[self._chance.shares([weight for _, weight in TURNS_TO])][0]
                 customer.turning_on = day.on + timedelta(days=self._chance.between(1, 27))
-                turned.append(customer)
-        return turned
 
     def follow(self, customers: Sequence[Customer], day: BankDay) -> None:
         """One day of everyone who has a career."""
@@ -58,25 +58,23 @@ class Careers:
             self._in(customer, amount, "资金转回")
             self._settle(customer)
         for customer in customers:
-            match customer.career:
-                case Career.GROWING:
-                    self._grow(customer, day)
-                case Career.DRIFTING:
-                    self._drift(customer, day)
-                case Career.LEAVING:
-                    self._leave(customer, day)
-                case Career.WINDFALL:
-                    self._fall(customer, day)
-                case Career.DRESSING:
-                    self._dress(customer, day)
-                case Career.STEADY:
-                    pass
+            career = customer.career
+            if career is DRIFTING:
+                self._drift(customer, day)
+            elif career is GROWING:
+                self._grow(customer, day)
+            elif career is DRESSING:
+                self._dress(customer, day)
+            elif career is LEAVING:
+                self._leave(customer, day)
+            elif career is WINDFALL:
+                self._fall(customer, day)
 
     def matured(self, paid: Sequence[tuple[Customer, int]], day: BankDay) -> None:
         """What those do whose products came to term."""
         next_day = working_after(day.on, 1)
         for customer, amount in paid:
-            if customer.career in (Career.DRIFTING, Career.LEAVING):
+            if customer.career in (DRIFTING, LEAVING):
                 if self._chance.hits(750):
                     self._departures[next_day].append((customer, amount))
             elif self._chance.hits(RENEWS_PERMILLE):
@@ -100,6 +98,8 @@ class Careers:
         if day.on.day == customer.number % 27 + 1 and customer.aum_minor() < 30_000_000 * CNY:
             amount = max(customer.aum_minor() * self._chance.between(2, 8) // 100, customer.income_minor * 2)
             self._in(customer, amount, "资金归集")
+            if self._chance.hits(ENDS_PERMILLE):
+                self._settle(customer)
 
     def _drift(self, customer: Customer, day: BankDay) -> None:
         if day.on.day % 9 == customer.number % 9 and day.on >= customer.turning_on:
@@ -132,11 +132,11 @@ class Careers:
             self._renewals[working_after(day.on, 12)].append((customer, amount * chance.between(40, 80) // 100))
         # What they do with it from then on.
         self._settle(customer)
-        customer.career = chance.one((Career.STEADY, Career.STEADY, Career.DRIFTING, Career.GROWING))
+        customer.career = chance.one((STEADY, STEADY, DRIFTING, GROWING))
 
     def _settle(self, customer: Customer) -> None:
         """The career is over; what is held is the wealth from now on."""
-        customer.career = Career.STEADY
+        customer.career = STEADY
         customer.wealth_minor = customer.aum_minor()
 
     def _dress(self, customer: Customer, day: BankDay) -> None:
@@ -157,3 +157,5 @@ class Careers:
             self._in(customer, amount, "往来款")
         elif goes and (amount := self._shown.pop(customer.number, 0)):
             self._away(customer, amount)
+            if self._chance.hits(ENDS_PERMILLE):
+                self._settle(customer)

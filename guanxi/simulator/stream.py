@@ -96,7 +96,9 @@ class Bank:
         self._jobs.pay(self._here, day)
         self._careers.matured(self._products.mature(day), day)
         self._everyday.live(self._here, day)
-        self._movers += self._careers.turn(self._savers, day)
+        if day.on.day == 1:
+            self._careers.turn(self._savers, day)
+            self._movers = [customer for customer in self._here if customer.career is not Career.STEADY]
         self._careers.follow(self._movers, day)
         if day.working:
             self._invest(day)
