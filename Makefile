@@ -15,7 +15,7 @@ DEV := .venv/.dev
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help setup dev demo test check torture bench generated lock clean \
+.PHONY: help setup dev demo test check torture fuzz bench generated lock clean \
 	check-format check-lint check-types check-imports check-bans check-text check-generated check-docs
 
 help: ## this list
@@ -84,13 +84,20 @@ check-docs: dev
 generated: setup ## write docs/reference anew from records and commands
 	@$(BIN)/python -m guanxi.generated
 
+fuzz: dev ## search for bytes that break a promise: TARGETS="codec …", SECONDS=60 or RUNS= for each; finds are kept
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS))
+
 bench: setup ## measure; ARGS go to the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lock: ## both locks anew from pyproject.toml
+lock: ## the locks anew from pyproject.toml
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools
 	@$(COMPILE) --extra build --extra kafka --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"])' | \
+		$(COMPILE) --output-file requirements-fuzz.lock -
 
 clean: ## remove .venv and caches; logs and data stay
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
