@@ -16,7 +16,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --gen
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .PHONY: help setup dev demo test check torture fuzz bench generated lock clean \
-	check-format check-lint check-types check-imports check-bans check-text check-generated check-docs
+	check-format check-lint check-types check-imports check-bans check-text check-generated check-coverage check-docs
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,7 +54,7 @@ torture: dev ## the whole system on a machine on which things go wrong: SEEDS=10
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 
 # From quick to slow; each must pass.
-check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-docs ## everything; with -k it goes on after a failure
+check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-coverage check-docs ## everything; with -k it goes on after a failure
 	@echo "All checks passed."
 
 check-format: dev
@@ -74,6 +74,12 @@ check-bans: dev
 
 check-text: dev
 	@echo "== text"; $(BIN)/python -m tools.checks.text
+
+# The tests that speak of rules, in one process: every branch of what a bank decides is taken by one of them.
+check-coverage: dev
+	@echo "== coverage"; said=$$($(BIN)/python -m coverage run -m pytest -q -p no:cacheprovider tests/aggregates \
+		tests/projections tests/processors/test_past.py tests/processors/test_snapshot.py 2>&1) || { echo "$$said"; exit 1; }
+	@$(BIN)/python -m coverage report
 
 check-generated: dev
 	@echo "== generated"; $(BIN)/python -m guanxi.generated --check

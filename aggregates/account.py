@@ -180,11 +180,9 @@ def _move(account: Account, day: Day, delta: int, first_month: Month, moves: lis
     if account.valued is not None:
         return
     days = account.days
-    if days and day == days[-2]:
-        days[-1] += delta
-    elif account.rolled and day <= last_day(account.rolled):
+    if account.rolled and day <= last_day(account.rolled):
         return
-    elif not days or day > days[-2]:
+    if not days or day > days[-2]:
         days += (day, delta)
     else:
         at = len(days) - 2

@@ -36,7 +36,7 @@ def tell(customer: Customer, line: TierLine) -> None:
             rerun(customer, line, 0)
         case SpecialRecorded():
             story_of(customer).actions.append(line.action)
-        case CustomerBroughtForward():
+        case _:
             brought(customer, line)
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from aggregates.account import Account, month_sum, opened, post, roll
 from aggregates.dates import day_of, month_from
-from aggregates.outlook import MonthSoFar, TopUp, month_so_far, outlook, top_up_minor
+from aggregates.outlook import MonthSoFar, TopUp, month_end, month_so_far, outlook, top_up_minor
 from aggregates.policy import Policy
 from aggregates.tiers import ORDINARY, Average, close_month, lapsed, special, vip
+from events.decisions import Tier
 
 APRIL = month_from("2026-04")  # 30 days
 POLICY = Policy()
@@ -143,3 +144,18 @@ def test_the_tier_machine_agrees(tier: object) -> None:
         average = Average(so_far.projected_sum_minor + extra * so_far.days_left, 30)
         kinds = [move.kind for move in close_month(tier, average, POLICY)]  # type: ignore[arg-type]
         assert bool({"entered", "reentered", "upgraded", "special_ended"} & set(kinds)) is expected
+
+
+@pytest.mark.parametrize(
+    "tier", [ORDINARY, vip("gold"), vip("platinum"), lapsed(1), special("gold", day_of("2026-12-31"))]
+)
+@pytest.mark.parametrize("balance_minor", [0, 200_000_00, 200_000_01, 700_000_00])
+def test_the_month_end_foretold_is_what_the_close_does_if_every_balance_stays(tier: Tier, balance_minor: int) -> None:
+    so_far = MonthSoFar(20 * balance_minor, balance_minor, 20, 30)
+    assert month_end(tier, so_far, POLICY) == tuple(close_month(tier, Average(30 * balance_minor, 30), POLICY))
+
+
+def test_the_sixth_month_below_entry_foretells_the_exit() -> None:
+    so_far = MonthSoFar(20 * 1_00, 1_00, 20, 30)
+    sixth = vip("gold", below_entry=5)
+    assert [move.after.state for move in month_end(sixth, so_far, POLICY)] == ["lapsed"]
