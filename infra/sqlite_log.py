@@ -247,6 +247,8 @@ class SqliteEventLog:
             return self._recorder.select_events(self._originator, gt=gt, lte=lte, limit=limit)
         except (PersistenceError, sqlite3.Error) as error:
             raise _failure(self.path, error, "check that it may be read") from error
+        except (TypeError, ValueError) as error:  # what names the shard in the row of a block
+            raise LogDamaged(f"{self.path}: {error} at block {gt + 1}; restore the log file from a copy") from error
 
     def block(self, number: int) -> Block:
         """See the port."""

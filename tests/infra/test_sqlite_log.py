@@ -1,6 +1,7 @@
 """The log in a SQLite file and in memory: the law of the port, and what the file alone can promise."""
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -224,6 +225,22 @@ def test_blocks_of_a_log_that_forgot_its_name_are_not_passed_over(
     _as_nobody_would(path, f"UPDATE log SET shard = {shard}")
     with pytest.raises(LogDamaged, match=r"restore the log file from a copy"):
         SqliteEventLog(path, write=write)
+
+
+def test_a_damaged_name_of_the_shard_in_a_row_is_told(log: SqliteEventLog, path: str) -> None:
+    """Or it is in no way: not every copy of it in the file counts."""
+    for at in range(30):
+        log.append(draft(("C1", b"%d" % at)))
+    name, right, told = log.shard.hex().encode(), bodies(path), 0
+    log.close()
+    content = Path(path).read_bytes()
+    for place in re.finditer(name, content):
+        Path(path).write_bytes(content[: place.end() - 3] + b"\x00" + content[place.end() - 2 :])
+        try:
+            assert bodies(path) == right
+        except LogDamaged:
+            told += 1
+    assert told
 
 
 def test_a_damaged_schema_is_told(log: SqliteEventLog, path: str) -> None:
