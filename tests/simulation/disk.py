@@ -117,7 +117,7 @@ class Disk:
         names = dict(self._durable_names)
         _applied(names, self._changes[:keep])
         contents = {}
-        for file in dict.fromkeys([*self._durable_names.values(), *self._names.values()]):
+        for file in dict.fromkeys([*names.values(), *self._names.values()]):
             if file.link_to is None:
                 contents[id(file)] = self._left_of(file, rng)
         for name in self._names:
