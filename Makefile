@@ -52,6 +52,7 @@ SEEDS ?= 10000
 
 torture: dev ## the whole system on a machine on which things go wrong: SEEDS=10000 runs, on all cores
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
+	@echo "One history, ended at each of its calls to the disk"; $(BIN)/python -m tests.simulation --every-call 5 $(ARGS)
 
 # From quick to slow; each must pass.
 check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-coverage check-docs ## everything; with -k it goes on after a failure

@@ -15,12 +15,16 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing import Pool
 from pathlib import Path
+from typing import Any
 
 from tests.simulation.faults import Fault
 from tests.simulation.world import Tally, World
+
+_Part = tuple[Any, ...]
+"""A function and what to call it with."""
 
 _SEEDS_AT_ONCE = 10
 _CALLS_SHOWN = 40
@@ -112,22 +116,26 @@ def _range(text: str) -> tuple[int, int]:
     return (int(start), int(stop)) if stop else (0, int(start))
 
 
-def _all(parts: list[tuple[object, ...]], jobs: int, quiet: bool) -> Tally:
+def _all(parts: list[_Part], jobs: int, quiet: bool) -> Tally:
     total, began = Tally(), time.monotonic()
-    with ProcessPoolExecutor(jobs) as pool:
-        futures: list[Future[Tally]] = [pool.submit(*part) for part in parts]  # type: ignore[arg-type]
-        try:
-            for done, future in enumerate(as_completed(futures), 1):
-                total.add(future.result())
-                if not quiet and (done % 10 == 0 or done == len(futures)):
-                    seconds = time.monotonic() - began
-                    print(
-                        f"  {total.seeds:,} seeds, {sum(total.fired.values()):,} faults, {seconds:,.0f} s", flush=True
-                    )
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with Pool(jobs) as pool:
+        for done, found in enumerate(pool.imap_unordered(_run_part, parts), 1):
+            if isinstance(found, Failed):
+                raise found
+            total.add(found)
+            if not quiet and (done % 10 == 0 or done == len(parts)):
+                seconds = time.monotonic() - began
+                print(f"  {total.seeds:,} seeds, {sum(total.fired.values()):,} faults, {seconds:,.0f} s", flush=True)
     return total
+
+
+def _run_part(part: _Part) -> Tally | Failed:
+    function, *range_ = part
+    try:
+        found: Tally = function(*range_)
+        return found
+    except Failed as failed:
+        return failed
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ class Calls:
         self._vfs = WatchedVfs(machine)
         self._files: dict[int, str] = {}
         self._connections: WeakSet[sqlite3.Connection] = WeakSet()
-        self._connect = sqlite3.connect
+        self._connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     @contextmanager
     def led(self) -> Iterator[None]:

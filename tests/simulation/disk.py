@@ -165,8 +165,9 @@ def _any(written: Written, rng: random.Random) -> Written:
 
 
 def _sectors(written: Written, rng: random.Random) -> Written:
-    """Each sector of each write by itself; now and then one of the new ones is rubbish."""
-    share, found = rng.choice([0.1, 0.5, 0.9]), []
+    """Each sector of each write by itself."""
+    share = rng.choice([0.1, 0.5, 0.9])
+    found: Written = []
     for offset, data in written:
         if data is None:
             if rng.random() < share:

@@ -40,8 +40,6 @@ LOG = "bank.db"
 DERIVED = ("views", "ids", "snapshot")
 _TRIES = 60
 """Of one thing to be done: many more than there are faults."""
-_DAMAGES = 2
-"""Damages done to copies of the log at the end of a seed."""
 
 
 class Tally(msgspec.Struct):
@@ -114,7 +112,7 @@ def _small_steps(plan: Plan) -> Iterator[None]:
 def _history(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Policies and records: some months, seldom years."""
     written = History(rng, rng.randint(15, 45))
-    if rng.random() < 0.9:
+    if rng.random() < 0.95:
         written.end = last_day(plus_months(month_of(written.start), rng.randint(1, 6)))
         written.per_month = rng.randint(6, 14)
     written.write()
@@ -247,8 +245,7 @@ class World:
             self.machine.repair()
             self._until_done(self._look)
             audit(self._disk / LOG, self.auditor, self._acknowledged, self._rng)
-            for _ in range(_DAMAGES):
-                self.tally.damaged[damage(self._copied(), self._rng)] += 1
+            self.tally.damaged[damage(self._copied(), self._rng)] += 1
             tally, auditor = self.tally, self.auditor
             tally.taken, tally.refused, tally.duplicates = auditor.taken, auditor.refused, auditor.duplicates
             tally.blocks = len(self._acknowledged)
