@@ -20,7 +20,7 @@ from processors.snapshot import shard_from
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest
 from tests.simulation.auditor import Auditor, Wrong, expect
-from tests.simulation.ledger import blocks_of, digest_of, shard_of
+from tests.simulation.ledger import blocks_of, derived_of, digest_of, shard_of
 
 FAULT_OF_THE_PROGRAM = "a fault of this program"
 _REBUILT_SHARE = 0.25
@@ -89,8 +89,8 @@ def damage(log: Path, rng: random.Random) -> str:
         content[at:end] = rng.randbytes(end - at) if rng.random() < 0.5 else bytes(end - at)
     log.write_bytes(content)
     if rng.random() < 0.5:
-        for suffix in ("views", "ids", "snapshot"):
-            log.with_name(f"{log.name}-{suffix}").unlink(missing_ok=True)
+        for name in derived_of(log):
+            log.with_name(name).unlink()
     settings = Settings(log=f"sqlite:///{log}")
     said: list[str] = []
     try:

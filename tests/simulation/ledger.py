@@ -13,6 +13,22 @@ import zstandard
 Line = dict[str, Any]
 
 
+_TO_BE_KEPT = ("-lock", "-vault", "-master.key")
+_TAILS = ("-wal", "-shm", "-journal")
+
+
+def derived_of(log: Path) -> list[str]:
+    """The files beside a log that are made of it and may be deleted, by name, links followed."""
+    beside = [each for each in log.parent.iterdir() if each.name.startswith(f"{log.name}-") and each.is_file()]
+    return sorted(
+        {
+            each.resolve().name
+            for each in beside
+            if not each.name.endswith(_TAILS) and not each.name.startswith(tuple(log.name + end for end in _TO_BE_KEPT))
+        }
+    )
+
+
 class Block(NamedTuple):
     """One block. inputs: input -> how far it was taken behind this block."""
 

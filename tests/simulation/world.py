@@ -33,11 +33,10 @@ from tests.simulation.auditor import Auditor, Input, Wrong, expect
 from tests.simulation.audits import FAULT_OF_THE_PROGRAM, audit, damage, heard
 from tests.simulation.calls import Calls
 from tests.simulation.faults import Fault, Faults
-from tests.simulation.ledger import digest_of
+from tests.simulation.ledger import derived_of, digest_of
 from tests.simulation.machine import Died, Machine
 
 LOG = "bank.db"
-DERIVED = ("views", "ids", "snapshot")
 _TRIES = 60
 """Of one thing to be done: many more than there are faults."""
 
@@ -207,12 +206,10 @@ class World:
 
     def _spoil(self) -> None:
         """Derived files are lost, cut, or something else."""
-        for suffix in self._rng.sample(DERIVED, self._rng.randint(1, 3)):
-            name = f"{LOG}-{suffix}"
+        names = derived_of(self._disk / LOG)
+        for name in self._rng.sample(names, self._rng.randint(min(1, len(names)), len(names))):
             file = self._disk / name
-            if not file.exists():
-                continue
-            name, size = os.path.basename(os.path.realpath(file)), file.stat().st_size
+            size = file.stat().st_size
             how = self._rng.choice(["lost", "empty", "cut", "rubbish"])
             self.machine.fired[f"derived file {how}"] += 1
             spoiled = {
