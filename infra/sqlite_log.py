@@ -181,7 +181,7 @@ class SqliteEventLog:
                 raise LogDamaged(
                     f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"
                 )
-        return layout.head_after(layout.header_of(last[0].state, number))
+        return layout.head_after(layout.header_of(self._stored(last[0].state, number), number))
 
     def _check_empty(self) -> None:
         with self._datastore.transaction(commit=False) as cursor:
@@ -244,11 +244,20 @@ class SqliteEventLog:
 
     def _select(self, *, gt: int, lte: int | None = None, limit: int | None = None) -> Sequence[StoredEvent]:
         try:
-            return self._recorder.select_events(self._originator, gt=gt, lte=lte, limit=limit)
+            found = self._recorder.select_events(self._originator, gt=gt, lte=lte, limit=limit)
         except (PersistenceError, sqlite3.Error) as error:
             raise _failure(self.path, error, "check that it may be read") from error
         except (TypeError, ValueError) as error:  # what names the shard in the row of a block
             raise LogDamaged(f"{self.path}: {error} at block {gt + 1}; restore the log file from a copy") from error
+        for event in found:
+            self._stored(event.state, event.originator_version)
+        return found
+
+    def _stored(self, stored: object, number: int) -> bytes:
+        """A damaged row may hold anything where the bytes of a block should be."""
+        if not isinstance(stored, bytes):
+            raise LogDamaged(f"{self.path}: block {number} is no block; restore the log file from a copy")
+        return stored
 
     def block(self, number: int) -> Block:
         """See the port."""
@@ -277,7 +286,7 @@ class SqliteEventLog:
                 raise _failure(self.path, error, "check that it may be read") from error
             if row is None:
                 raise KeyError(number)
-            start = bytes(row["start"])
+            start = self._stored(row["start"], number)
             wanted = 12 + int.from_bytes(start[4:8], "little")
             if wanted <= len(start) or len(start) == row["size"]:
                 return layout.header_of(start, number)

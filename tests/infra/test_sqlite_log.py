@@ -202,6 +202,8 @@ def _as_nobody_would(path: str, statement: str) -> None:
         ("DELETE FROM journal WHERE originator_version = 2", "block 2 is missing"),
         ("DELETE FROM journal WHERE originator_version = 1", "block 1 is missing"),
         ("UPDATE journal SET state = x'00' WHERE originator_version = 2", "block 2"),
+        ("UPDATE journal SET state = 'GXB1 and more' WHERE originator_version = 2", "block 2 is no block"),
+        ("UPDATE journal SET state = 7 WHERE originator_version = 2", "block 2 is no block"),
         ("UPDATE journal SET state = substr(state, 1, length(state) - 1) WHERE originator_version = 2", "block 2"),
         ("UPDATE journal SET state = (SELECT state FROM journal WHERE originator_version = 1) WHERE originator_version = 2",
          "block 2: says it is block 1"),
