@@ -74,6 +74,12 @@ class Machine:
             if not self._lasting.runs:
                 self._lasting = None
 
+    def cut_at_rest(self) -> None:
+        """The power goes while the program does not run."""
+        self.fired["power cut at rest"] += 1
+        self._note("the power goes, at rest")
+        self.disk.cut(self._rng)
+
     def repair(self) -> None:
         """Nothing goes wrong any more."""
         self._waiting = self._lasting = None

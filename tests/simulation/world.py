@@ -182,7 +182,9 @@ class World:
             taking = partial(self._take, each.name.removeprefix("file:"))
             self._takings[taking] = each.name
             jobs.append(taking)
-            jobs += self._rng.choices([self._look, self._rebuild, self._spoil], k=self._rng.choice([0, 0, 1, 2]))
+            others = [self._look, self._rebuild, self._rebuild, self._spoil]
+            for job in self._rng.choices(others, k=self._rng.choice([0, 0, 1, 2])):
+                jobs += [job] if self._rng.random() < 0.6 else [job, self._at_rest]
         return jobs
 
     def _settings(self, policy: Path | None = None) -> Settings:
@@ -203,6 +205,11 @@ class World:
     def _rebuild(self) -> None:
         with open_bank(self._settings(), write=True, say=heard) as bank:
             expect("told by a rebuild", list(bank.rebuild(check=False)), [])
+
+    def _at_rest(self) -> None:
+        """The power goes while nothing runs."""
+        self.machine.cut_at_rest()
+        self._audit_copy()
 
     def _spoil(self) -> None:
         """Derived files are lost, cut, or something else."""
@@ -258,10 +265,13 @@ class World:
             if self._done(job):
                 return
             self.tally.reopened += 1
-            over = audit(self._copied(), self.auditor, self._acknowledged, self._rng)
+            over = self._audit_copy()
             if self._takings.get(job) in over:
                 return  # to the end, although nobody was told
         raise Wrong(f"started {_TRIES} times, and never came to its end")
+
+    def _audit_copy(self) -> set[str]:
+        return audit(self._copied(), self.auditor, self._acknowledged, self._rng)
 
     def _copied(self) -> Path:
         shutil.rmtree(self._copy, ignore_errors=True)
