@@ -1,5 +1,6 @@
 """The check of the documentation itself: it runs what a page says and is not easily pleased."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +98,61 @@ def test_setting_up_may_be_left_out_and_nothing_else() -> None:
     (finding,) = run(marker + "```console\n$ guanxi tiers\n```\n")
     assert "not a set-up command" in finding
     assert run("<!-- not run: -->\n```bash\nmake nothing\n```\n"), "a marker without a reason counts for nothing"
+
+
+def in_file(path: str, language: str, *lines: str) -> str:
+    return "\n".join([f"\nIn `{path}`:\n", f"```{language}", *lines, "```", ""])
+
+
+def test_a_block_below_a_path_is_written_to_that_file() -> None:
+    page = in_file("a/b.toml", "toml", "x = 1", "", "y = 2") + console("$ cat a/b.toml", "x = 1", "", "y = 2")
+    assert not run(page)
+    assert not run(in_file("a", "text", "x").replace("In `a`:", "In `a`, say:") + console("$ test ! -e a"))
+
+
+def test_files_are_written_where_the_page_has_gone() -> None:
+    assert not run(console("$ mkdir deep && cd deep") + in_file("f", "text", "x") + console("$ cat ../deep/f", "x"))
+
+
+def test_a_diff_changes_a_file() -> None:
+    page = in_file("f.py", "python", "a = 1", "", "b = 2", "c = 3")
+    page += in_file("f.py", "diff", " a = 1", "+aa = 1", "", "@@", "-b = 2", "+b = 3", " c = 3")
+    assert not run(page + console("$ cat f.py", "a = 1", "aa = 1", "", "b = 3", "c = 3"))
+
+
+@pytest.mark.parametrize(
+    ("diff", "says"),
+    [
+        ((" z = 0", "+y = 0"), "stands 0 times in f.py"),
+        ((" a = 1", "+y = 0"), "stands 2 times in f.py"),
+        (("-a = 1", " b = 2", " b = 2"), "stands 0 times in f.py"),
+        (("+y = 0",), "stands 0 times in f.py"),
+        (("- = 1", "+ = 2"), "stands 0 times in f.py"),
+    ],
+)
+def test_a_diff_that_does_not_fit_ends_the_page(diff: tuple[str, ...], says: str) -> None:
+    page = in_file("f.py", "python", "a = 1", "b = 2", "a = 1") + in_file("f.py", "diff", *diff) + console("$ false")
+    (finding,) = run(page)
+    assert says in finding
+
+
+def test_a_diff_of_a_file_that_is_not_there_ends_the_page() -> None:
+    (finding,) = run(in_file("f.py", "diff", "-a", "+b"))
+    assert "no such file to change: f.py" in finding
+
+
+def test_a_page_may_be_run_in_a_copy_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    Path("here").mkdir()
+    Path("here/guanxi.py").write_text("NAME = 'the copy'\n")
+    Path("guanxi.py").write_text("NAME = 'the original'\n")
+    page = "<!-- in a copy of the project -->\n" + in_file(
+        "guanxi.py", "diff", "-NAME = 'the original'", "+NAME = 'mine'"
+    )
+    page += console("$ cd here && python -c 'import sys; del sys.path[0]; import guanxi; print(guanxi.NAME)'", "mine")
+    assert not run(page + console("$ cat guanxi.py", "NAME = 'the copy'"))
+    assert Path("guanxi.py").read_text() == "NAME = 'the original'\n"
 
 
 def test_links_lead_somewhere(tmp_path: Path) -> None:

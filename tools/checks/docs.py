@@ -6,12 +6,16 @@ are commands (``> `` continues one) and the lines below, if any, are what it pri
 several lines. ``bash`` and ``sh`` blocks run whole, without comparison. A command that fails fails the page; one that is meant
 to fail says so: ``$ guanxi tiers --nonsense || echo "exit $?"``.
 
+A block in another language below a line that ends in "`path`:" writes or changes that file (``tools.checks.page_files``).
+A page that says ``<!-- in a copy of the project -->`` is run in one, whose code the project's commands then use.
+
 ``<!-- not run: reason -->`` on the line before a block leaves it out; only for commands that set up (git, make, cd).
 """
 
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,23 +24,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.checks import page_files
 from tools.checks.findings import Finding, files, tell
 
 TIMEOUT_S = 120
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,})\s*(?P<language>[\w-]*)")
 _NOT_RUN = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
+_COPY = re.compile(r"^<!-- in a copy of the project -->$", re.MULTILINE)
+_SHELLS = ("console", "bash", "sh")
 _SET_UP = frozenset({"git", "make", "cd"})
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+(?:\([^()\s]*\))?)(?:\s+\"[^\"]*\")?\)")
 _CODE = re.compile(r"`[^`]*`")
 
 
 class Block(NamedTuple):
-    """A fenced block: the line of its first line of content, its language, its lines, and why it is not run."""
+    """A fenced block: the line of its first line of content, its language, its lines, why it is not run, its file."""
 
     line: int
     language: str
     lines: list[str]
     not_run: str | None
+    file: str | None
+
+    @property
+    def is_shell(self) -> bool:
+        """Whether its lines are commands."""
+        return self.language in _SHELLS
 
 
 class Step(NamedTuple):
@@ -61,8 +74,9 @@ def blocks(text: str) -> Iterator[Block]:
             at += 1
         before = lines[start - 2] if start >= 2 else ""
         marker = _NOT_RUN.search(before)
+        file = page_files.named(before or (lines[start - 3] if start >= 3 else ""))
         content = [line[indent:] if not line[:indent].strip() else line for line in lines[start:at]]
-        yield Block(start + 1, fence["language"], content, marker["reason"] if marker else None)
+        yield Block(start + 1, fence["language"], content, marker["reason"] if marker else None, file)
         at += 1
 
 
@@ -99,15 +113,20 @@ def _trimmed(text: str) -> str:
 class Session:
     """A shell whose folder, environment and functions last from one command to the next, as in a reader's terminal."""
 
-    def __init__(self, folder: Path, commands: Path) -> None:
+    def __init__(self, folder: Path, commands: Path, project: Path | None = None) -> None:
+        """project: begin in a copy of it."""
         self._home = folder / "page"
         self._home.mkdir()
+        if project is not None:
+            _copy(project, self._home)
         self._state = folder / "state"
         self._state.write_text(f"cd {shlex.quote(str(self._home))}\n")
         self._output = folder / "output"
         self._groups: list[int] = []
         kept = {name: os.environ[name] for name in ("HOME", "TMPDIR", "USER") if name in os.environ}
         self._environment = kept | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        if project:
+            self._environment["PYTHONPATH"] = str(self._home)
 
     def run(self, command: str, timeout_s: int = TIMEOUT_S) -> tuple[int | None, str]:
         """Run a command -> (exit code, or None when it took too long; what it printed on both streams)."""
@@ -130,6 +149,11 @@ class Session:
                 code = None
         return code, self._output.read_text("utf-8", errors="replace")
 
+    def put(self, block: Block) -> None:
+        """Write or change the file of a block, below the page's present folder. Raises Unfit."""
+        _, printed = self.run("pwd")
+        page_files.put(Path(printed.rstrip("\n")), str(block.file), block.language, block.lines)
+
     def close(self) -> None:
         """End what the page left running."""
         for group in self._groups:
@@ -137,6 +161,12 @@ class Session:
                 os.killpg(group, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+
+def _copy(project: Path, to: Path) -> None:
+    for path in files(project):
+        (to / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(project / path, to / path)
 
 
 def _refused_marker(block: Block) -> str | None:
@@ -149,12 +179,15 @@ def _refused_marker(block: Block) -> str | None:
 
 
 def run_page(path: Path, text: str, commands: Path, timeout_s: int = TIMEOUT_S) -> Iterator[Finding]:
-    """Run the shell blocks of a page; stops at the first command that fails, as later ones build on it."""
-    shell = [block for block in blocks(text) if block.language in ("console", "bash", "sh")]
+    """Run the blocks of a page; stops at the first that fails, as later ones build on it. The project: where we are."""
     with tempfile.TemporaryDirectory(prefix="docs-", ignore_cleanup_errors=True) as folder:
-        session = Session(Path(folder), commands)
+        session = Session(Path(folder), commands, Path.cwd() if _COPY.search(text) else None)
         try:
-            for block in shell:
+            for block in blocks(text):
+                if not block.is_shell:
+                    if block.file is not None:
+                        session.put(block)
+                    continue
                 if block.not_run is not None:
                     if why := _refused_marker(block):
                         yield Finding(path, block.line, why)
@@ -167,6 +200,8 @@ def run_page(path: Path, text: str, commands: Path, timeout_s: int = TIMEOUT_S) 
                         return
                     if step.prints is not None and not same(step.prints, printed):
                         yield Finding(path, step.line, f"prints something else: {step.command}\n{_quoted(printed)}")
+        except page_files.Unfit as unfit:
+            yield Finding(path, block.line, str(unfit))
         finally:
             session.close()
 
