@@ -9,9 +9,10 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from eventsourcing.persistence import IntegrityError, PersistenceError, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteConnectionPool, SQLiteDatastore
@@ -35,6 +36,8 @@ _RULES = (
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY_SECONDS = 30
+
+Read = TypeVar("Read")
 
 
 class LogUnusable(Exception):
@@ -181,7 +184,7 @@ class SqliteEventLog:
                 raise LogDamaged(
                     f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"
                 )
-        return layout.head_after(layout.header_of(self._stored(last[0].state, number), number))
+        return layout.head_after(self._named(layout.header_of, self._stored(last[0].state, number), number))
 
     def _check_empty(self) -> None:
         with self._datastore.transaction(commit=False) as cursor:
@@ -238,9 +241,16 @@ class SqliteEventLog:
                 if event.originator_version != after + 1:
                     raise LogDamaged(f"{self.path}: block {after + 1} is missing; restore the log file from a copy")
                 after += 1
-                yield layout.unpack(event.state, after)
+                yield self._named(layout.unpack, event.state, after)
             if len(found) < 16:
                 return
+
+    def _named(self, read: Callable[[bytes, int], Read], stored: bytes, number: int) -> Read:
+        """Read a block; damage is told with the file that it is in."""
+        try:
+            return read(stored, number)
+        except LogDamaged as error:
+            raise LogDamaged(f"{self.path}: {error}") from error
 
     def _select(self, *, gt: int, lte: int | None = None, limit: int | None = None) -> Sequence[StoredEvent]:
         try:
@@ -264,7 +274,7 @@ class SqliteEventLog:
         found = self._select(gt=number - 1, lte=number)
         if not found:
             raise KeyError(number)
-        return layout.unpack(found[0].state, number)
+        return self._named(layout.unpack, found[0].state, number)
 
     def customers(self, number: int) -> bytes:
         """See the port."""
@@ -289,7 +299,7 @@ class SqliteEventLog:
             start = self._stored(row["start"], number)
             wanted = 12 + int.from_bytes(start[4:8], "little")
             if wanted <= len(start) or len(start) == row["size"]:
-                return layout.header_of(start, number)
+                return self._named(layout.header_of, start, number)
             size = wanted
 
     def stored_bytes(self) -> int:

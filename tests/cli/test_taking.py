@@ -90,7 +90,9 @@ def test_a_damaged_log_is_found_wrong_not_a_wrong_call(tmp_path: Path) -> None:
             beside.unlink()
     result = run("tiers", "--log", url(tmp_path))
     assert result.exit_code == 1
-    assert re.fullmatch(r"guanxi: .*block \d+.*restore the log file from a copy\n", result.stderr)
+    assert re.fullmatch(
+        rf"guanxi: {re.escape(str(file))}: block \d+: .*; restore the log file from a copy\n", result.stderr
+    )
 
 
 @pytest.mark.parametrize("order", ["before", "after", "environment"])
