@@ -16,7 +16,7 @@ from guanxi import simulator
 from guanxi.bootstrap import open_bank
 from guanxi.cli.asking import Page, page
 from guanxi.cli.demo_answers import heading, put_answers
-from guanxi.cli.options import Asked, common
+from guanxi.cli.options import Asked, Existing, common
 from guanxi.cli.progress import Running, rate, summary
 from guanxi.cli.render import pairs
 from guanxi.cli.words import Words
@@ -62,7 +62,7 @@ class Reached(NamedTuple):
 @click.option(
     "--data",
     metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=Existing(folder=True),
     help="Take the public bank data of DIR instead of a made-up bank.",
 )
 @click.option(
