@@ -1,6 +1,6 @@
 """Measure: `python -m benchmarks [NAME …] [--quick] [--lines N]`; where time goes: `… profile intake` or `rebuild`.
 
-Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, simulate, portrait; none: all. What
+Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, any_day, simulate, portrait; none: all. What
 each measures and how to read the table: docs/benchmarks.md.
 """
 
@@ -18,7 +18,8 @@ from benchmarks.measure import alone
 from benchmarks.stage import Options, Stage
 
 NAMES = (
-    "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "history", "simulate", "portrait",
+    "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "history", "any_day",
+    "simulate", "portrait",
 )  # fmt: skip
 PROFILED = ("intake", "rebuild")
 
