@@ -24,6 +24,7 @@ from tests.fuzz.json_lines import SECRETS, mutated_lines
 from tests.fuzz.targets import in_general
 
 _MAX_BYTES = 6000
+_NO_DAYS = ("2026-02-30", "2026-13-01", "1899-12-31", "3000-01-01", "2026-1-1")
 
 
 def check(data: bytes) -> set[str]:
@@ -130,5 +131,6 @@ def seeds() -> list[bytes]:
     records = _records()
     batches = [b"\n".join(records[at : at + 3]) for at in range(0, 60, 3)]
     twice = [line.replace(b'"currency":', b'"currency":"USD","currency":') for line in records]
+    days = [wire.encode({**wire.decode(line), "value_date": day}) for line in records[:5] for day in _NO_DAYS]
     unknown = [wire.encode({"type": name}) for name in (*INACTIVE, "gift")]
-    return [*records, *found, *batches, *twice, *unknown, b"x" * (_MAX_BYTES + 1)]
+    return [*records, *found, *batches, *twice, *days, *unknown, b"x" * (_MAX_BYTES + 1)]
