@@ -92,8 +92,7 @@ generated: setup ## write docs/reference anew from records and commands
 	@$(BIN)/python -m guanxi.generated
 
 fuzz: dev ## search for bytes that break a promise: TARGETS="codec …", SECONDS=60 or RUNS= for each; finds are kept
-	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
-		$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@$(PYTHON) tools/libraries.py .venv requirements-fuzz.lock
 	@$(BIN)/python -m tests.fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS))
 
 bench: setup ## measure; ARGS go to the benchmarks
