@@ -44,7 +44,7 @@ from events.transactions import (
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.history import History
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
-from processors.stored import same, seal
+from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
 from processors.tail import Told, moves_of, stands_of
 
@@ -432,14 +432,15 @@ class Intake:
         self.counts.decisions += len(self._decisions)
         by_type = {type_name(t): n for t, n in facts.items()}
         first = self.log.head().lines - len(self._lines)
-        brought = []
+        brought: list[tuple[int, CustomerBroughtForward]] = []
         if CustomerBroughtForward in facts:
+            # As they stand in the log: what is sealed there is told to nobody in the clear.
             where = (line for line in placed if line >= 0)
-            brought = [
-                (first + line, record)
-                for line, record in zip(where, records, strict=True)
-                if isinstance(record, CustomerBroughtForward)
-            ]
+            for line, record in zip(where, records, strict=True):
+                if isinstance(record, CustomerBroughtForward):
+                    stored = decode_line(self._lines[line])
+                    assert isinstance(stored, CustomerBroughtForward)
+                    brought.append((first + line, stored))
         self._tell(
             Told(
                 block,

@@ -56,3 +56,14 @@ def test_a_full_disk_is_told_by_a_rebuild(settings: Settings, monkeypatch: pytes
         with pytest.raises(FoundWrong, match="check disk space"):
             list(bank.rebuild(check=False))
         monkeypatch.undo()
+
+
+def test_what_is_sealed_in_the_log_is_not_in_the_clear_beside_it(settings: Settings) -> None:
+    """The publisher's own `ext` of a customer brought forward: views keep such records."""
+    fields = {"type": "customer_brought_forward", "event_id": "e1", "value_date": "2025-12-31", "customer_id": "C1"}
+    record = {name: value for name, value in ENVELOPE.items() if name != "currency"} | fields
+    record |= {"state": "ordinary", "months": [], "ext": {"nickname": "the walrus"}}
+    with open_bank(settings, write=True) as bank:
+        assert bank.ingest_lines("records", [json.dumps(record).encode()]).taken == 1
+    with open_bank(settings, write=False) as bank:
+        assert [str(each) for each in bank.rebuild(check=True)] == []
