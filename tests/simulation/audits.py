@@ -20,7 +20,7 @@ from processors.snapshot import shard_from
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest
 from tests.simulation.auditor import Auditor, Wrong, expect
-from tests.simulation.ledger import blocks_of, derived_of, digest_of, shard_of
+from tests.simulation.ledger import Block, blocks_of, derived_of, digest_of, shard_of
 
 FAULT_OF_THE_PROGRAM = "a fault of this program"
 _REBUILT_SHARE = 0.25
@@ -44,16 +44,29 @@ def audit(log: Path, auditor: Auditor, acknowledged: dict[int, int], rng: random
     with open_bank(settings, write=True, say=heard):
         pass
     blocks = blocks_of(log)
-    found = {block.number: block.digest for block in blocks}
-    expect("acknowledged blocks", {number: found.get(number) for number in acknowledged}, acknowledged)
+    digests = {block.number: block.digest for block in blocks}
+    expect("acknowledged blocks", {number: digests.get(number) for number in acknowledged}, acknowledged)
     auditor.read(blocks)
     auditor.decided(blocks)
     with open_bank(settings, write=False, say=heard) as bank:
         auditor.answers(bank.views, rng)
+        for customer_id in auditor.bank.customers():
+            found = [(block, number) for block, number, _ in bank.lines_of(customer_id)]
+            expect(f"lines about {customer_id}", found, _lines_about(customer_id, blocks))
         if rng.random() < _REBUILT_SHARE:
             expect("differences of views from the log", [str(each) for each in bank.rebuild(check=True)], [])
     _compare_states(log)
     return {name for block in blocks for name in block.inputs}.difference(blocks[-1].inputs)
+
+
+def _lines_about(customer_id: str, blocks: list[Block]) -> list[tuple[int, int]]:
+    """(block, number of the line in the log) of everything about a customer."""
+    return [
+        (block.number, block.first + at)
+        for block in blocks
+        for at, line in enumerate(block.lines)
+        if line.get("customer_id") == customer_id
+    ]
 
 
 def _compare_states(log: Path) -> None:

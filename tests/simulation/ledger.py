@@ -13,8 +13,8 @@ import zstandard
 Line = dict[str, Any]
 
 
-_TO_BE_KEPT = ("-lock", "-vault", "-master.key")
-_TAILS = ("-wal", "-shm", "-journal")
+_TO_BE_KEPT = ("-vault", "-master.key")
+_ENDS = ("-wal", "-shm", "-journal", "-lock")
 
 
 def derived_of(log: Path) -> list[str]:
@@ -24,7 +24,7 @@ def derived_of(log: Path) -> list[str]:
         {
             each.resolve().name
             for each in beside
-            if not each.name.endswith(_TAILS) and not each.name.startswith(tuple(log.name + end for end in _TO_BE_KEPT))
+            if not each.name.endswith(_ENDS) and not each.name.startswith(tuple(log.name + end for end in _TO_BE_KEPT))
         }
     )
 

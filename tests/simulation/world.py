@@ -24,9 +24,10 @@ from guanxi import bootstrap, keeper, reading
 from guanxi.bootstrap import open_bank
 from guanxi.cli.endings import ending
 from guanxi.settings import Settings
+from infra import history_pages
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
-from processors import intake
+from processors import history, intake
 from tests.model.histories import History
 from tests.model.months import last_day, month_of, plus_months
 from tests.simulation.auditor import Auditor, Input, Wrong, expect
@@ -73,6 +74,9 @@ class Plan(msgspec.Struct, frozen=True):
     customers_a_step: int
     lines_between: int
     recent_ids: int
+    packed_blocks: int
+    run_lines: int
+    page_bytes: int
 
 
 def _plan(rng: random.Random) -> Plan:
@@ -84,6 +88,9 @@ def _plan(rng: random.Random) -> Plan:
         customers_a_step=rng.choice([1, 2, 3, 10_000]),
         lines_between=rng.choice([15, 40, 100, 500_000]),
         recent_ids=rng.choice([10, 30, 60, 500]),
+        packed_blocks=rng.choice([1, 4, 256]),
+        run_lines=rng.choice([20, 100, 500_000]),
+        page_bytes=rng.choice([300, 2000, 32_768]),
     )
 
 
@@ -96,6 +103,10 @@ def _small_steps(plan: Plan) -> Iterator[None]:
         (closing_of_days, "CUSTOMERS_A_STEP", plan.customers_a_step),
         (keeper, "LINES_BETWEEN", plan.lines_between),
         (keeper, "_LINES_PER_CUSTOMER", 0),
+        (history, "PACKED_BLOCKS", plan.packed_blocks),
+        (history, "RUN_LINES", plan.run_lines),
+        (history_pages, "PAGE_BYTES", plan.page_bytes),
+        (history_pages, "_LEAST_LEVEL_LINES", 40),
         (bootstrap, "IdIndex", partial(IdIndex, recent_ids=plan.recent_ids)),
     ]
     patches = [patch.object(owner, name, value) for owner, name, value in small]
@@ -201,6 +212,8 @@ class World:
     def _look(self) -> None:
         with open_bank(self._settings(), write=False, say=heard) as bank:
             expect("the views stand at the end of the log", bank.status().views_block, bank.status().blocks)
+            for row in list(bank.views.tiers())[:2]:
+                list(bank.lines_of(row["customer_id"]))
 
     def _rebuild(self) -> None:
         with open_bank(self._settings(), write=True, say=heard) as bank:
