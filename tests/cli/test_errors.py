@@ -5,6 +5,7 @@ import re
 import shlex
 import sqlite3
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -146,27 +147,34 @@ def test_keys_that_cannot_be_used(damage: object, told: str) -> None:
     assert re.fullmatch(f"guanxi: {told}\n", result.stderr)
 
 
-def test_who_may_only_read_learns_whether_a_log_is_being_written() -> None:
-    Path("bank.db-lock").chmod(0o444)
-    assert not is_locked(Path("bank.db"))
-    Path("bank.db-lock").chmod(0o644)
-    lock = WriterLock(Path("bank.db-lock"))
+def test_who_may_only_read_learns_whether_a_log_is_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, really = WriterLock(Path("bank.db-lock")), os.open
+
+    def reading(path: str, flags: int, *mode: int) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            raise PermissionError(13, "Permission denied", path)
+        return really(path, flags, *mode)
+
+    monkeypatch.setattr("os.open", reading)
     assert is_locked(Path("bank.db"))
     lock.release()
+    assert not is_locked(Path("bank.db"))
 
 
-def test_who_may_not_write_beside_the_log_may_check_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str | None] = []
-    really = os.access
+@pytest.mark.parametrize("may_write", [True, False])
+def test_who_may_not_write_beside_the_log_may_check_it(monkeypatch: pytest.MonkeyPatch, may_write: bool) -> None:
+    places: list[Path | None] = []
+    really = tempfile.TemporaryDirectory
 
-    def access(path: str | Path, mode: int) -> bool:
-        made.append(str(path))
-        return False if mode == os.W_OK else really(path, mode)
+    def temporary(*, dir: Path | None, prefix: str) -> tempfile.TemporaryDirectory[str]:  # noqa: A002
+        places.append(dir)
+        return really(dir=dir, prefix=prefix)
 
-    monkeypatch.setattr("os.access", access)
+    monkeypatch.setattr("tempfile.TemporaryDirectory", temporary)
+    monkeypatch.setattr("os.access", lambda *_: may_write)
     result = run("rebuild", "--check", "--log", LOG)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert made
+    assert places == [Path() if may_write else None]
 
 
 # ---------------------------------------------------------------------------------------------- in a shell
