@@ -5,35 +5,29 @@ one block. A record that cannot be taken is refused, its bytes kept sealed, and 
 for reasons of the machine raises: the state in memory is then worthless and the log is opened anew (laws of the log 2).
 """
 
-import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from msgspec import UNSET
 from xxhash import xxh3_64_intdigest
 
 from aggregates import closing
-from aggregates.dates import month_from
 from aggregates.records import TAKE
 from aggregates.shard import Shard, content_of
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import TOPIC_OF, type_name
-from events.codec import CURRENCIES, DAYS, MAX_BYTES, SOURCES, TIMES
+from events.codec import MAX_BYTES
 from events.decisions import AccountDaysKept, DayClosed, DayClosing, Decision, PolicyActivated, RecordRefused
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
 from events.transactions import (
-    CREDITS,
-    DEBITS,
     AccountClosed,
     AccountOpened,
     BalanceStated,
@@ -42,8 +36,9 @@ from events.transactions import (
     ValuationUpdated,
 )
 from processors.archive import LINE_BITS, Archive, key_of
+from processors.batch import Batch, plain_types
 from processors.history import History
-from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal, Words
+from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
 from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
 from processors.tail import Told, moves_of, stands_of
@@ -52,13 +47,8 @@ CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
 
 _KEPT_OF_TOO_LARGE = 65_536
-_SIMPLE = frozenset((*CREDITS, *DEBITS))
 _NEVER_PERSONAL = frozenset({AccountOpened, AccountClosed, ValuationUpdated, BalanceStated})
 """Types with no personal field but `ext`."""
-_NONE: frozenset[type[Record]] = frozenset()
-_ABSENT = {UNSET}
-_FACTS = attrgetter("source", "currency", "booked_on", "memo", "counterparty", "ext", "sealed")
-_MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 
 
 class Counts(msgspec.Struct):
@@ -98,7 +88,7 @@ class Intake:
         self._inputs: dict[Input, tuple[int, int]] = {}
         self._mark: Callable[[int], Mark] | None = None
         self._first = 0
-        self._batch = _Batch([], np.array([], dtype=np.uint64), [])
+        self._batch = Batch([], np.array([], dtype=np.uint64), [])
         self._begin_block()
 
     def _begin_block(self) -> None:
@@ -119,7 +109,7 @@ class Intake:
         self._inputs.setdefault(origin.input, (first, first))
         self._first, self._mark = first, mark
         shard, odd = self.shard, batch.odd
-        batch.checked, plain = _plain(records)
+        batch.checked, plain = plain_types(records)
         waits = 0  # records from here on were taken, decided nothing and are not in the block yet
         for at, record in enumerate(records):
             kind = record.__class__
@@ -182,7 +172,7 @@ class Intake:
         self._inputs[origin.input] = (self._inputs[origin.input][0], first + at)
         self._batch.reached = at
 
-    def _look_up(self, records: Sequence[Any]) -> "_Batch":
+    def _look_up(self, records: Sequence[Any]) -> Batch:
         """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
         try:
             keys = [xxh3_64_intdigest(f"{r.source}\0{r.event_id}".encode()) for r in records]
@@ -190,7 +180,7 @@ class Intake:
         except AttributeError:  # refusals and blank lines among them
             keys = [key_of(r.source, r.event_id) if isinstance(r, Record) else 0 for r in records]
             months = {r.occurred_at[:7] for r in records if isinstance(r, Record)}
-        batch = _Batch(records, np.array(keys, dtype=np.uint64), sorted(months))
+        batch = Batch(records, np.array(keys, dtype=np.uint64), sorted(months))
         if len(set(keys)) < len(keys):
             batch.repeated = {key for key, n in Counter(keys).items() if n > 1}
             batch.odd.update(at for at, key in enumerate(keys) if key in batch.repeated)
@@ -466,56 +456,3 @@ class Intake:
                 positions = (lines[kept] + (block << LINE_BITS)).astype(np.uint64)
                 self.ids.add(month, batch.keys[at][kept], positions)
         batch.added = batch.reached
-
-
-def _plain(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[type[Record]]]:
-    """Types of which every record of a batch is well formed, and of these those with nothing to seal; judged all at once."""
-    simple = records if _SIMPLE.issuperset(map(type, records)) else [r for r in records if r.__class__ in _SIMPLE]
-    if not simple:
-        return _NONE, _NONE
-    try:
-        facts = set(map(_FACTS, simple))
-        sources, currencies, booked, *may_seal = map(set, zip(*facts, strict=True))
-        dates = {(record.value_date, record.occurred_at[:10]) for record in simple}
-        for known, values in (
-            (SOURCES, sources),
-            (CURRENCIES, currencies),
-            (DAYS, booked.union(*dates)),
-            (TIMES, {record.occurred_at[10:] for record in simple}),
-        ):
-            for value in values:
-                if value not in known and value is not UNSET:
-                    known[value]  # raises ValueError if it is malformed
-    except (ValueError, TypeError):  # TypeError: ext cannot be compared
-        return _NONE, _NONE
-    if any(column != _ABSENT for column in may_seal):
-        return _SIMPLE, _NONE
-    return _SIMPLE, _SIMPLE
-
-
-class _Batch:
-    """One batch while it is taken. placed: line in its block of each record taken, -1 if not (yet) taken."""
-
-    def __init__(self, records: Sequence[Any], keys: Words, months: list[str]) -> None:
-        self.records, self.keys, self.months = records, keys, months
-        self.placed = [-1] * len(records)
-        self.odd: set[int] = set()
-        self.known: dict[int, list[int]] = {}
-        self.repeated: set[int] = set()
-        self.taken: dict[int, list[Record]] = {}
-        self.checked: frozenset[type[Record]] = _NONE
-        self.added = self.reached = 0
-        """Records before `added` are in the log; those before `reached` were judged."""
-
-    def by_month(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-        """(month of occurred_at, indexes of its records from `start` to `end`); what is no month is left out."""
-        end = len(self.records) if end is None else end
-        everything = np.arange(start, end)
-        if len(self.months) == 1:
-            if _MONTH.match(self.months[0]):
-                yield month_from(self.months[0]), everything
-            return
-        of_each = np.array([r.occurred_at[:7] if isinstance(r, Record) else "" for r in self.records[start:end]])
-        for text in self.months:
-            if _MONTH.match(text):
-                yield month_from(text), everything[of_each == text]
