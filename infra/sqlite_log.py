@@ -50,7 +50,7 @@ def _failure(path: str, error: Exception, do: str) -> LogUnusable | LogDamaged:
     while cause is not None:
         if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
             return LogDamaged(
-                f"{path}: {error}; no log of this program, or damaged: give another --log, or restore it from a copy"
+                f"{path}: {error}; no log of this program, or damaged: give another --log, or restore the log file from a copy"
             )
         cause = cause.__cause__
     return LogUnusable(f"{path}: {error}; {do}")

@@ -77,7 +77,7 @@ CASES = {
     "ingest records.jsonl --log sqlite:///other.db": "other.db: a database of another program; give another --log",
     "tiers --log sqlite:///records.jsonl":
         "records.jsonl: file is not a database; no log of this program, or damaged: give another --log, "
-        "or restore it from a copy",
+        "or restore the log file from a copy",
 }  # fmt: skip
 FOUND_WRONG = {"customer C9", "tiers --log sqlite:///records.jsonl"}
 
