@@ -139,6 +139,22 @@ def test_tiers_are_what_the_machine_says_of_the_months_before(asked: Asked) -> N
             ), (who, iso(day))  # fmt: skip
 
 
+def test_without_late_records_a_tier_is_what_was_published_last(asked: Asked) -> None:
+    """Of the changes effective by a day the last one; specials and those brought along included."""
+    restated = {decision.customer_id for decision in asked.world.decisions(MonthRestated)}
+    for day in asked.days():
+        at = asked.views.moment(day)
+        for row in asked.views.tiers(at=at):
+            who = row["customer_id"]
+            if who in restated:
+                continue
+            changes = [each for each in asked.bank.tier_changes(who) if each["effective_date"] <= iso(day)]
+            every = asked.bank.tier_changes(who)
+            first = every[0]["before"] if every else asked.bank.tier_row(who)
+            said = changes[-1]["after"] if changes else first
+            assert (row["state"], row["level"]) == (said["state"], said["level"]), (who, iso(day))
+
+
 def test_rows_of_everyone_are_rows_of_each(asked: Asked) -> None:
     for day in asked.days():
         at = asked.views.moment(day)
