@@ -37,7 +37,8 @@ import json
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -207,10 +208,11 @@ class Vault:
         """
         self._guard()
         asked = {each for each in customer_ids if each not in self._keys and each not in self._pending}
-        rows = self._db.execute(
-            "SELECT customer_id, wrapped FROM keys WHERE customer_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted(asked)),),
-        ).fetchall()
+        with self._plainly():
+            rows = self._db.execute(
+                "SELECT customer_id, wrapped FROM keys WHERE customer_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(sorted(asked)),),
+            ).fetchall()
         for customer_id, wrapped in rows:
             if wrapped != _DESTROYED:
                 self._keep_key(customer_id, self._unwrapped(customer_id, wrapped))
@@ -225,6 +227,11 @@ class Vault:
         if not self._pending:
             return
         self._guard()
+        with self._plainly():
+            self._insert_pending()
+        self._pending.clear()
+
+    def _insert_pending(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._write_check()
@@ -236,7 +243,6 @@ class Vault:
         except BaseException:
             self._rollback()
             raise
-        self._pending.clear()
 
     def destroy(self, customer_id: str) -> None:
         """Destroy the customer's key for good, and remember that it was. May be called again; unknown customers too.
@@ -307,6 +313,16 @@ class Vault:
         """Move the write-ahead log into the file and cut it to nothing; True if a reader was in the way."""
         return bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """A damaged vault is told as such: what it is and what to do."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+                raise _unreadable(self.path, error) from error
+            raise
+
     def _rollback(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
@@ -355,7 +371,8 @@ class Vault:
             self._guard()
             wrapped = self._pending.get(customer_id)
             if wrapped is None:
-                row = self._db.execute("SELECT wrapped FROM keys WHERE customer_id = ?", (customer_id,)).fetchone()
+                with self._plainly():
+                    row = self._db.execute("SELECT wrapped FROM keys WHERE customer_id = ?", (customer_id,)).fetchone()
                 if row is None:
                     return None
                 wrapped = row[0]

@@ -326,6 +326,22 @@ def test_what_a_process_of_the_same_number_left_is_not_in_the_way(tmp_path: Path
     assert (len(key), made) == (32, True)
 
 
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_vault_damaged_in_its_middle_is_told(path: str, batch: bool) -> None:
+    vault = Vault(path, MASTER)
+    for number in range(400):
+        vault.seal(f"C{number}", PLAIN, CONTEXT)
+    vault.commit()
+    vault.close()
+    content = bytearray(Path(path).read_bytes())
+    content[3 * 4096 :] = b"x" * (len(content) - 3 * 4096)
+    Path(path).write_bytes(content)
+    vault = Vault(path, MASTER)
+    with pytest.raises(VaultError, match="restore"):
+        vault.prefetch(["C399"]) if batch else vault.seal("C399", PLAIN, CONTEXT)
+    vault.close()
+
+
 def test_a_lost_key_file_is_never_made_anew(tmp_path: Path, path: str) -> None:
     key_file = tmp_path / "guanxi.key"
     assert not has_keys(path)
