@@ -103,7 +103,7 @@ def _told(total: Tally) -> str:
             f"{total.seeds:,} seeds · {total.calls:,} calls to the disk · {meant:,} faults drawn, {happened:,} happened",
             f"survived: {fired}",
             f"{total.reopened:,} runs that ended badly and were started again · {total.audits:,} audits",
-            f"{sum(total.damaged.values()):,} damages done to copies of the log: {total.damaged['told']:,} told, "
+            f"{sum(total.damaged.values()):,} damages done to copies of log and vault: {total.damaged['told']:,} told, "
             f"{total.damaged['harmless']:,} harmless, believed 0",
             f"{total.blocks:,} blocks acknowledged · {total.taken:,} records taken, {total.refused:,} refused, "
             f"{total.duplicates:,} duplicates · lost 0, twice 0",

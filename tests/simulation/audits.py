@@ -90,33 +90,38 @@ def _compare_states(log: Path) -> None:
 
 
 def damage(log: Path, rng: random.Random) -> str:
-    """Change or cut a log in a file and see what the program makes of it: "told" or "harmless". Raises Wrong."""
-    whole = blocks_of(log)
-    content = bytearray(log.read_bytes())
+    """Change or cut a log or its vault in a file: "told" by the program, or "harmless" to it. Raises Wrong.
+
+    A log must be read back as it was; a vault must open what was sealed.
+    """
+    whole = [block.digest for block in blocks_of(log)]
+    is_log = rng.random() < 0.7
+    file = log if is_log else log.with_name(f"{log.name}-vault")
+    content = bytearray(file.read_bytes())
     if rng.random() < 0.2:
         del content[rng.randrange(len(content)) :]
     else:
-        at = content.find(shard_of(log)) if rng.random() < 0.1 else rng.randrange(len(content))
-        length = rng.choice([1, 1, 16, 512, 4096])
-        end = min(len(content), at + length)
+        at = content.find(shard_of(log)) if is_log and rng.random() < 0.1 else rng.randrange(len(content))
+        end = min(len(content), at + rng.choice([1, 1, 16, 512, 4096]))
         content[at:end] = rng.randbytes(end - at) if rng.random() < 0.5 else bytes(end - at)
-    log.write_bytes(content)
-    if rng.random() < 0.5:
+    file.write_bytes(content)
+    if is_log and rng.random() < 0.5:
         for name in derived_of(log):
             log.with_name(name).unlink()
-    settings = Settings(log=f"sqlite:///{log}")
     said: list[str] = []
     try:
-        with open_bank(settings, write=True, say=said.append) as bank:
+        with open_bank(Settings(log=f"sqlite:///{log}"), write=True, say=said.append) as bank:
             list(bank.rebuild(check=True))
+        if not is_log:
+            _compare_states(log)
         with closing(SqliteEventLog(str(log))) as believed:
             left = [digest_of(block.body) for block in believed.blocks()]
     except Exception as error:
         line, _ = ending(error)
         if FAULT_OF_THE_PROGRAM in line:
-            raise Wrong(f"a damaged log is not told in plain words: {line}") from error
+            raise Wrong(f"a damaged {file.name} is not told in plain words: {line}") from error
         return "told"
     if said:
         return "told"
-    expect("blocks of a damaged log that is believed", left[: len(whole)], [block.digest for block in whole])
+    expect(f"blocks beside a damaged {file.name} that is believed", left[: len(whole)], whole)
     return "harmless"

@@ -208,6 +208,7 @@ class World:
     def _take(self, name: str) -> None:
         with open_bank(self._settings(), write=True, say=heard) as bank:
             bank.ingest([name])
+            list(bank.lines_of("C1"))
 
     def _look(self) -> None:
         with open_bank(self._settings(), write=False, say=heard) as bank:
