@@ -339,6 +339,8 @@ class Vault:
                 f"the vault {self.path} was made under another master key: give the one it was made with, in "
                 f"{MASTER_VARIABLE} or the key file"
             ) from None
+        except TypeError:  # no bytes at all
+            raise VaultError(f"the vault {self.path} is damaged: restore its copy") from None
         return True
 
     def _write_check(self) -> None:
@@ -392,7 +394,7 @@ class Vault:
     def _unwrapped(self, customer_id: str, wrapped: bytes) -> bytes:
         try:
             return self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _wrap_context(customer_id))
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):  # TypeError: no bytes at all
             raise VaultError(
                 f"the key of customer {customer_id} in the vault {self.path} is damaged: restore the vault's copy"
             ) from None

@@ -342,6 +342,23 @@ def test_a_vault_damaged_in_its_middle_is_told(path: str, batch: bool) -> None:
     vault.close()
 
 
+@pytest.mark.parametrize("value", ["7", "'text'", "x'00'"])
+@pytest.mark.parametrize("column", ["keys.wrapped", "master.check_value"])
+def test_what_is_no_key_is_told(path: str, column: str, value: str) -> None:
+    """A row may hold anything once the file is damaged."""
+    vault = Vault(path, MASTER)
+    sealed = vault.seal("C1", PLAIN, CONTEXT)
+    vault.commit()
+    vault.close()
+    table, name = column.split(".")
+    raw = sqlite3.connect(path)
+    raw.execute(f"UPDATE {table} SET {name} = {value}")
+    raw.commit()
+    raw.close()
+    with pytest.raises(VaultError):
+        Vault(path, MASTER).open("C1", sealed, CONTEXT)
+
+
 def test_a_lost_key_file_is_never_made_anew(tmp_path: Path, path: str) -> None:
     key_file = tmp_path / "guanxi.key"
     assert not has_keys(path)
