@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from eventsourcing.persistence import IntegrityError, PersistenceError, StoredEvent
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteConnection, SQLiteConnectionPool, SQLiteDatastore
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+)
 
 from infra import block as layout
 from processors.ports import Block, Draft, Head, LogBusy, LogDamaged, LostShard
@@ -184,7 +190,17 @@ class SqliteEventLog:
                 raise LogDamaged(
                     f"{self.path}: blocks are missing before block {number}; restore the log file from a copy"
                 )
+            self._check_end(cursor)
         return layout.head_after(self._named(layout.header_of, self._stored(last[0].state, number), number))
+
+    def _check_end(self, cursor: SQLiteCursor) -> None:
+        """The table and its index end with the same block: damage of one of them may hide the last blocks."""
+        cursor.execute(f"SELECT MAX(originator_version) AS n FROM {_TABLE} WHERE originator_id=?", (self._shard.hex(),))
+        indexed = cursor.fetchone()["n"]
+        cursor.execute(f"SELECT originator_version AS n FROM {_TABLE} ORDER BY rowid DESC LIMIT 1")
+        row = cursor.fetchone()
+        if row is None or row["n"] != indexed:
+            raise LogDamaged(f"{self.path}: its last blocks are not to be found; restore the log file from a copy")
 
     def _check_empty(self) -> None:
         with self._datastore.transaction(commit=False) as cursor:

@@ -245,6 +245,20 @@ def test_a_damaged_name_of_the_shard_in_a_row_is_told(log: SqliteEventLog, path:
     assert told
 
 
+def test_a_last_block_hidden_by_damage_is_missed(log: SqliteEventLog, path: str) -> None:
+    """One entry less in the page of the index: else the log would be believed to end a block earlier."""
+    log.close()
+    content = bytearray(Path(path).read_bytes())
+    index_leaf, entries = 0x0A, 3
+    found = [at for at in range(4096, len(content), 4096) if content[at] == index_leaf and content[at + 4] == entries]
+    for at in found:
+        content[at + 4] = entries - 1
+    Path(path).write_bytes(content)
+    with pytest.raises(LogDamaged, match=r"restore the log file from a copy"):
+        bodies(path)
+    assert found
+
+
 def test_a_damaged_schema_is_told(log: SqliteEventLog, path: str) -> None:
     log.close()
     content = Path(path).read_bytes()
