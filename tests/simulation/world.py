@@ -81,7 +81,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def _plan(rng: random.Random) -> Plan:
     return Plan(
-        faults=rng.randint(2, 8),
+        faults=rng.randint(2, 6),
         checkpoint_pages=rng.choice([2, 8, 30, 1000]),
         batch_bytes=rng.choice([700, 2500, 6000, 40_000]),
         cut_after_lines=rng.choice([2, 5, 20, 5000]),
@@ -193,9 +193,9 @@ class World:
             taking = partial(self._take, each.name.removeprefix("file:"))
             self._takings[taking] = each.name
             jobs.append(taking)
-            others = [self._look, self._rebuild, self._rebuild, self._spoil]
+            others = [self._look, self._rebuild, self._spoil]
             for job in self._rng.choices(others, k=self._rng.choice([0, 0, 1, 2])):
-                jobs += [job] if self._rng.random() < 0.6 else [job, self._at_rest]
+                jobs += [job] if self._rng.random() < 0.75 else [job, self._at_rest]
         return jobs
 
     def _settings(self, policy: Path | None = None) -> Settings:
