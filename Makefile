@@ -76,10 +76,11 @@ check-bans: dev
 check-text: dev
 	@echo "== text"; $(BIN)/python -m tools.checks.text
 
+RULES := tests/aggregates tests/projections tests/processors/test_past.py tests/processors/test_snapshot.py
+
 # The tests that speak of rules, in one process: every branch of what a bank decides is taken by one of them.
 check-coverage: dev
-	@echo "== coverage"; said=$$($(BIN)/python -m coverage run -m pytest -q -p no:cacheprovider tests/aggregates \
-		tests/projections tests/processors/test_past.py tests/processors/test_snapshot.py 2>&1) || { echo "$$said"; exit 1; }
+	@echo "== coverage"; said=$$($(BIN)/python -m coverage run -m pytest -q -p no:cacheprovider $(RULES) 2>&1) || { echo "$$said"; exit 1; }
 	@$(BIN)/python -m coverage report
 
 check-generated: dev

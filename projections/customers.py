@@ -67,6 +67,12 @@ def aum_rows_listed(
 ) -> Iterator[dict[str, Any]]:
     """Rows of `guanxi aum`, from a list of what each account known by then was worth, by its number; see ``aum_of``."""
     known = len(amounts)
+    if by == "total" and month is None:
+        for customer_id, _, packed in kept:
+            numbers = [held.number for held in listed_accounts(packed).values() if held.number < known]
+            if numbers:
+                yield {"customer_id": customer_id, "spot": sum([amounts[number] for number in numbers])}
+        return
     for customer_id, _, packed in kept:
         accounts = {name: held for name, held in listed_accounts(packed).items() if held.number < known}
         yield from aum_of(customer_id, accounts, by, month, lambda held: amounts[held.number])

@@ -32,14 +32,14 @@ class Tree:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def make(self, target: str) -> subprocess.CompletedProcess[str]:
+    def make(self, *target: str) -> subprocess.CompletedProcess[str]:
         """Run one target of the Makefile with this environment's commands, without setting up another."""
         commands = Path(sys.executable).parent
         # Not what an outer make or test run hands down to its own children.
         outer = ("MAKE", "MFLAGS", "ARGS", "DATA", "PYTEST_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
         return subprocess.run(
-            ["make", "-o", "setup", "-o", "dev", f"BIN={commands}", target],
+            ["make", "-o", "setup", "-o", "dev", f"BIN={commands}", *target],
             cwd=self.root, env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 

@@ -16,8 +16,8 @@ BROKEN = {
     "check-docs": ("docs/a.md", "# A\n\n```bash\nfalse\n```\n", "exit 1"),
     "test": ("tests/test_a.py", "def test_a() -> None:\n    assert 1 + 1 == 3\n", "1 failed"),
 }
-ELSEWHERE = {"check-generated"}
-"""Proven beside what it checks."""
+ELSEWHERE = {"check-generated", "check-coverage"}
+"""Proven beside what it checks, or below."""
 
 
 @pytest.mark.parametrize("target", BROKEN)
@@ -30,6 +30,20 @@ def test_green_when_clean_red_when_broken(tree: Tree, target: str) -> None:
     broken = tree.make(target)
     assert broken.returncode != 0
     assert word in broken.stdout + broken.stderr
+
+
+def test_a_rule_with_a_branch_that_no_test_takes_is_told(tree: Tree) -> None:
+    tree.root.joinpath(".venv").mkdir()
+    tree.write("aggregates/a.py", "def sign(n: int) -> int:\n    if n < 0:\n        return -1\n    return 1\n")
+    tree.write("tests/test_a.py", "from aggregates.a import sign\n\n\ndef test_a() -> None:\n    assert sign(1) == 1\n")
+    told = tree.make("check-coverage", "RULES=tests")
+    assert told.returncode != 0
+    assert re.search(r"aggregates/a\.py .* 2->3|aggregates/a\.py .* 3", told.stdout), told.stdout + told.stderr
+    tree.write(
+        "tests/test_b.py", "from aggregates.a import sign\n\n\ndef test_b() -> None:\n    assert sign(-1) == -1\n"
+    )
+    passed = tree.make("check-coverage", "RULES=tests")
+    assert passed.returncode == 0, passed.stdout + passed.stderr
 
 
 def test_make_check_runs_these_and_no_other() -> None:
