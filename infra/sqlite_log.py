@@ -174,11 +174,12 @@ class SqliteEventLog:
             return self._identity(make=False)
         return str(row["name"]), bytes(row["shard"]), str(row["incarnation"])
 
-    def _read_head(self) -> Head:
+    def _read_head(self, *, again: bool = True) -> Head:
         last = self._recorder.select_events(self._originator, desc=True, limit=1)
         if not last:
-            self._check_empty()
-            return Head(0, 0, {}, {})
+            if self._is_empty(may_begin=again):
+                return Head(0, 0, {}, {})
+            return self._read_head(again=False)
         number = last[0].originator_version
         with self._datastore.transaction(commit=False) as cursor:
             # Up to that block: a writer may have gone on since.
@@ -202,11 +203,16 @@ class SqliteEventLog:
         if row is None or row["n"] != indexed:
             raise LogDamaged(f"{self.path}: its last blocks are not to be found; restore the log file from a copy")
 
-    def _check_empty(self) -> None:
+    def _is_empty(self, *, may_begin: bool) -> bool:
+        """Whether there is no block. may_begin: there may be one of this log, written since. Raises LogDamaged."""
         with self._datastore.transaction(commit=False) as cursor:
-            cursor.execute(f"SELECT COUNT(*) AS n FROM {_TABLE}")
-            if cursor.fetchone()["n"]:
-                raise LogDamaged(f"{self.path}: holds blocks, but none of this log; restore the log file from a copy")
+            cursor.execute(
+                f"SELECT COUNT(*) AS n, COALESCE(SUM(originator_id=?), 0) AS ours FROM {_TABLE}", (self._shard.hex(),)
+            )
+            found = cursor.fetchone()
+        if found["n"] and not (found["ours"] and may_begin):
+            raise LogDamaged(f"{self.path}: holds blocks, but none of this log; restore the log file from a copy")
+        return not found["n"]
 
     @property
     def name(self) -> str:

@@ -171,6 +171,20 @@ def test_reading_while_another_process_writes(path: str) -> None:
     assert codes == [0]
 
 
+def test_a_first_block_written_while_the_end_is_looked_for_is_found(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = SqliteEventLog(path, write=True)
+    log.append(draft(("C1", b"0")))
+    look = log._recorder.select_events
+    answers = iter([[]])
+    monkeypatch.setattr(log._recorder, "select_events", lambda *a, **k: next(answers, None) or look(*a, **k))
+    log.refresh()
+    assert log.head().block == 1
+    monkeypatch.setattr(log._recorder, "select_events", lambda *_, **__: [])
+    with pytest.raises(LogDamaged, match="holds blocks, but none of this log"):
+        log.refresh()
+    log.close()
+
+
 def test_a_reader_makes_no_log(path: str) -> None:
     with pytest.raises(LogUnusable, match="no such log"):
         SqliteEventLog(path)
