@@ -16,7 +16,7 @@ from aggregates.dates import Day, iso, iso_month
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
 from aggregates.postings import cause_of, legs_of, reference_of
-from aggregates.shard import Shard
+from aggregates.shard import Shard, post_leg
 from aggregates.specials import take_grant, take_revocation
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from aggregates.waiting import StatedTotals
@@ -81,17 +81,7 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer 
             or day <= shard.last_closed_end
         ):
             return _legs(shard, r, None, None)
-        delta = sign * r.amount
-        booked_on = value_date if r.booked_on is UNSET else r.booked_on
-        try:
-            counted_so_far = shard.totals[r.source][booked_on]
-            counted_so_far[0] += 1
-            counted_so_far[1] += delta
-        except KeyError:
-            shard.count(r.source, booked_on, delta)
-        if found.rolled != shard.last_closed:
-            accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
-        accounts.post(found, day, delta, shard.first_month, shard.moves)
+        post_leg(shard, found, r, day, sign * r.amount)
         return NOTHING
 
     return take_single

@@ -203,24 +203,26 @@ class Shard:
         EVOLVE[type(line)](self, line)
 
 
+def post_leg(shard: Shard, account: Account, r: MoneyRecord, day: Day, delta: int) -> None:
+    """A record of one leg: counted for the control totals of its booking day, and posted."""
+    booked_on = r.value_date if r.booked_on is UNSET else r.booked_on
+    try:
+        counted_so_far = shard.totals[r.source][booked_on]
+        counted_so_far[0] += 1
+        counted_so_far[1] += delta
+    except KeyError:
+        shard.count(r.source, booked_on, delta)
+    if account.rolled != shard.last_closed:
+        accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+    accounts.post(account, day, delta, shard.first_month, shard.moves)
+
+
 def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
     def evolve_single(shard: Shard, r: MoneyRecord) -> None:
         customer = shard.customers.all.get(r.customer_id)
         if customer.__class__ is not Customer:
             customer = shard.customers.ensure(r.customer_id)
-        value_date, delta = r.value_date, sign * r.amount
-        day = DAYS[value_date]
-        booked_on = value_date if r.booked_on is UNSET else r.booked_on
-        try:
-            counted_so_far = shard.totals[r.source][booked_on]
-            counted_so_far[0] += 1
-            counted_so_far[1] += delta
-        except KeyError:
-            shard.count(r.source, booked_on, delta)
-        found = customer.accounts[r.account_id]
-        if found.rolled != shard.last_closed:
-            accounts.roll(found, shard.last_closed, shard.first_month, shard.retained)
-        accounts.post(found, day, delta, shard.first_month, shard.moves)
+        post_leg(shard, customer.accounts[r.account_id], r, DAYS[r.value_date], sign * r.amount)
 
     return evolve_single
 

@@ -41,7 +41,7 @@ from processors.history import History
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
 from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
-from processors.tail import Told, moves_of, stands_of
+from processors.tail import Told, told_of
 
 CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
@@ -432,15 +432,15 @@ class Intake:
                     assert isinstance(stored, CustomerBroughtForward)
                     brought.append((first + line, stored))
         self._tell(
-            Told(
+            told_of(
+                self.shard,
                 block,
                 at_clock,
+                self.log.head().lines,
                 by_type,
                 self._duplicates,
                 self._decisions,
                 brought,
-                moves_of(self.shard.take_moves()),
-                stands_of(self.shard, self.log.head().lines, self._decisions),
             )
         )
         self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}

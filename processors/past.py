@@ -32,7 +32,7 @@ class Past:
     """A customer as its lines add up to. first_month: F, 0 while no day is closed."""
 
     def __init__(self, customer_id: str, policies: Policies, first_month: Month) -> None:
-        self._id = customer_id
+        self.customer_id = customer_id
         self._shard = Shard(policies)
         self._shard.calendar = Calendar(first_closed=first_day(first_month) if first_month else 0)
         self._shard.renew()
@@ -40,7 +40,7 @@ class Past:
     @property
     def customer(self) -> Customer:
         """The customer after the lines so far."""
-        return self._shard.customers.ensure(self._id)
+        return self._shard.customers.ensure(self.customer_id)
 
     def add(self, line: Line) -> list[int]:
         """Fold one line in, and tell what it moved: place of the account among the customer's, day, amount, flat."""

@@ -17,7 +17,6 @@ from events.decisions import Decision, PolicyActivated
 from events.fields import Record
 from events.transactions import CustomerBroughtForward
 from processors.ports import Block
-from processors.stored import decode_lines
 
 _LARGEST = 2**63 - 1
 
@@ -63,13 +62,25 @@ def told(block: Block, lines: list[Record | Decision], shard: Shard) -> Told:
     brought: list[tuple[int, CustomerBroughtForward]] = []
     if CustomerBroughtForward in types:
         brought = [(first + at, line) for at, line in enumerate(lines) if isinstance(line, CustomerBroughtForward)]
-    stands = stands_of(shard, first + len(lines), decisions)
-    return Told(
-        block.number, block.at, facts, block.duplicates, decisions, brought, moves_of(shard.take_moves()), stands
-    )
+    return told_of(shard, block.number, block.at, first + len(lines), facts, block.duplicates, decisions, brought)
 
 
-def stands_of(shard: Shard, lines: int, decisions: Sequence[tuple[int, Decision]]) -> Stands:
+def told_of(
+    shard: Shard,
+    block: int,
+    at: str,
+    lines: int,
+    facts: dict[str, int],
+    duplicates: int,
+    decisions: list[tuple[int, Decision]],
+    brought: list[tuple[int, CustomerBroughtForward]],
+) -> Told:
+    """What is told of a block, put together. shard: behind it; its moves are taken. lines: of the log with the block."""
+    stands = _stands_of(shard, lines, decisions)
+    return Told(block, at, facts, duplicates, decisions, brought, moves_of(shard.take_moves()), stands)
+
+
+def _stands_of(shard: Shard, lines: int, decisions: Sequence[tuple[int, Decision]]) -> Stands:
     """Where a shard stands behind a block with these decisions. lines: of the log with the block."""
     brings = any(isinstance(decision, PolicyActivated) for _, decision in decisions)
     return Stands(
@@ -98,6 +109,3 @@ def moves_of(flat: list[int]) -> "array[int]":
             left -= part
         found.extend((number, day, left))
     return found
-
-
-__all__ = ["Stands", "Told", "decode_lines", "moves_of", "stands_of", "told"]

@@ -65,13 +65,15 @@ def command(
     JSON lines and CSV give minor units. Of a month that is not over the balance is taken to stay as it is.
     """
     with page(asked, as_of, known_at) as on:
-        rows = on.views.aum(by, month, at=on.at) if customer is None else rows_of(on, customer, by, month)
+        if customer is not None:
+            known(on, customer)
+        in_views = customer is None or on.at.is_now  # of one customer now the state is enough
+        rows = on.views.aum(by, month, customer, on.at) if in_views else rows_of(on, str(customer), by, month)
         show(rows, listing(by, of_month=month is not None), asked, on.look, on.footer)
 
 
 def rows_of(on: Page, customer_id: str, by: By, month: str | None) -> Iterator[dict[str, Any]]:
-    """Rows of one customer, folded from its lines. Raises FoundWrong for one never heard of."""
-    known(on, customer_id)
+    """Rows of one customer, folded from its lines."""
     asked = None if month is None else month_from(month)
     if asked is not None and (not on.basis.first_month or asked < on.basis.first_month):
         return iter(())

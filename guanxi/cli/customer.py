@@ -29,9 +29,9 @@ from guanxi.cli.render import (
     term,
     text,
 )
+from guanxi.cli.replay import past_of
 from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import ALERTS, CATEGORIES, KINDS, STATES, Words
-from processors.past import Past
 from projections.moment import KnownAt
 
 ACCOUNTS = (
@@ -86,7 +86,7 @@ def command(asked: Asked, customer_id: str, as_of: Day, known_at: KnownAt | None
 def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     """The page of a customer. Raises FoundWrong for one never heard of."""
     known(on, customer_id)
-    past, restated = Past(customer_id, Policies(on.basis.policies), on.basis.first_month), []
+    past, restated = past_of(on, customer_id), []
     for _, _, line in on.bank.lines_of(customer_id, on.basis.block):
         past.add(line)
         if isinstance(line, MonthRestated):

@@ -15,7 +15,7 @@ from guanxi.cli.options import Asked, common
 from guanxi.cli.past import a_day
 from guanxi.cli.past import known_at as known_at_option
 from guanxi.cli.render import Column, Look, amount, console, put_json_lines, put_table, term, text
-from guanxi.cli.replay import event_of, steps_of, stood
+from guanxi.cli.replay import event_of, past_of, steps_of, stood
 from guanxi.cli.tier_changes import LISTING as CHANGES
 from guanxi.cli.words import CATEGORIES, LINES, Words
 from processors.past import Step
@@ -77,8 +77,9 @@ def difference(on: Page, customer_id: str, start: Day, end: Day) -> Row:
     """
     known(on, customer_id)
     at = [on.views.moment(day, on.basis.block) for day in (start, end)]
-    told = list(steps_of(on, customer_id))
-    customer = on.bank.customer_at(customer_id, on.at)
+    past = past_of(on, customer_id)
+    told = list(steps_of(on, past))
+    customer = past.customer
     balances = [_balances(customer, moment) for moment in at]
     accounts = [
         {"account_id": name, "category": account.category, **_change(*(found[name] for found in balances))}

@@ -59,14 +59,18 @@ def rows_of(on: Page, customer_id: str) -> Iterator[dict[str, Any]]:
     """One row a line of the log. Raises FoundWrong for a customer never heard of."""
     known(on, customer_id)
     clock = on.views.recorded_at(on.basis.block)
-    for step in steps_of(on, customer_id):
+    for step in steps_of(on, past_of(on, customer_id)):
         yield row_of(step, clock[step.block])
 
 
-def steps_of(on: Page, customer_id: str) -> Iterator[Step]:
-    """Every line about a customer with what it did, up to the moment asked about."""
-    past = Past(customer_id, Policies(on.basis.policies), on.basis.first_month)
-    return steps(on.bank.lines_of(customer_id, on.basis.block), past)
+def past_of(on: Page, customer_id: str) -> Past:
+    """A customer of whom no line is folded yet, as of the moment asked about."""
+    return Past(customer_id, Policies(on.basis.policies), on.basis.first_month)
+
+
+def steps_of(on: Page, past: Past) -> Iterator[Step]:
+    """Every line about a customer up to the moment asked about with what it did, folded one by one."""
+    return steps(on.bank.lines_of(past.customer_id, on.basis.block), past)
 
 
 def row_of(step: Step, recorded_at: str) -> dict[str, Any]:
