@@ -24,7 +24,7 @@ from eventsourcing.sqlite import (
 )
 
 from infra import block as layout
-from processors.ports import Block, Draft, Head, LogBusy, LogDamaged, LostShard
+from processors.ports import Block, Draft, Head, LogBusy, LogDamaged, LogUnusable, LostShard
 
 TOPIC = "guanxi.block.v1"
 _TABLE = "journal"
@@ -44,10 +44,6 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY_SECONDS = 30
 
 Read = TypeVar("Read")
-
-
-class LogUnusable(Exception):
-    """The log cannot be opened or written: where, why, what to do."""
 
 
 def _failure(path: str, error: Exception, do: str) -> LogUnusable | LogDamaged:
@@ -229,7 +225,7 @@ class SqliteEventLog:
         return self._head
 
     def refresh(self) -> None:
-        """Look at the end of the log again: another process may have written since."""
+        """See the port."""
         self._head = self._read_head()
 
     def append(self, draft: Draft) -> int:

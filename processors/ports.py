@@ -64,6 +64,10 @@ class LogBusy(Exception):
     """Another process writes this log; the message says which and what to do."""
 
 
+class LogUnusable(Exception):
+    """The log cannot be opened or written: where, why, what to do."""
+
+
 class LostShard(Exception):
     """Another writer has written: this one must drop its state and reload from the head."""
 
@@ -93,6 +97,9 @@ class EventLog(Protocol):
         writer got there first or a position does not follow the stored one; then nothing was written. After any other
         error the outcome is unknown: open the log anew. A crash inside leaves the whole block or nothing.
         """
+
+    def refresh(self) -> None:
+        """Look at the end of the log again: another process may have written since."""
 
     def blocks(self, after: int = 0) -> Iterator[Block]:
         """Blocks in order, those up to number `after` left out. Raises LogDamaged."""

@@ -132,3 +132,13 @@ class EventLogConformance:
         number = log.append(draft(*lines))
         assert reader().block(number).body == b"\n".join(line for _, line in lines)
         assert log.customers(number) == reader().block(number).customers
+
+    def test_a_reader_that_looks_again_sees_what_was_written_since(self, log: EventLog, reader: Open) -> None:
+        early = reader()
+        log.append(draft(("C1", b"1"), inputs={FILE: (0, 5)}))
+        log.append(draft(("C1", b"2"), inputs={FILE: (5, 6)}))
+        early.refresh()
+        assert early.head() == log.head()
+        assert early.head().inputs[FILE] == 6
+        log.refresh()
+        assert log.append(draft(("C1", b"3"))) == 3
