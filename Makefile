@@ -101,7 +101,7 @@ bench: setup ## measure; ARGS go to the benchmarks
 
 lock: ## the locks anew from pyproject.toml
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools
-	@$(COMPILE) --extra build --extra kafka --extra dev --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --extra build --extra kafka --extra postgres --extra cluster --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"])' | \
 		$(COMPILE) --output-file requirements-fuzz.lock -
