@@ -78,13 +78,23 @@ def take(log: Path, file: Path, say: Callable[[str], None] = str) -> None:
 
 def forked(job: Callable[[], object]) -> int:
     """Run a job in a process of its own -> its exit code, negative for a signal."""
+    return ended(started(job))
+
+
+def ended(child: int) -> int:
+    """Wait for a process that was started -> its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def started(job: Callable[[], object]) -> int:
+    """Start a job in a process of its own -> its id."""
     sys.stdout.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child uses none of them
         child = os.fork()
     if not child:
         _end(job)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
 
 
 def _end(job: Callable[[], object]) -> NoReturn:
