@@ -1,7 +1,7 @@
 """Measure: `python -m benchmarks [NAME …] [--quick] [--lines N]`; where time goes: `… profile intake` or `rebuild`.
 
-Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, any_day, simulate, portrait; none:
-all. What each measures and how to read the table: docs/benchmarks.md.
+Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, any_day, simulate, portrait, postgres;
+none: all. What each measures and how to read the table: docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.stage import Options, Stage
 
 NAMES = (
     "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "history", "any_day",
-    "simulate", "portrait",
+    "simulate", "portrait", "postgres",
 )  # fmt: skip
 PROFILED = ("intake", "rebuild")
 
