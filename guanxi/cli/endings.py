@@ -20,6 +20,7 @@ KNOWN: Final[dict[str, int]] = {
     "PolicyError": WRONG_CALL,
     "PolicyRefused": WRONG_CALL,
     "BerkaError": WRONG_CALL,
+    "ClusterTrouble": WRONG_CALL,
     "NothingKnown": WRONG_CALL,
     "ViewsUnusable": WRONG_CALL,
 }

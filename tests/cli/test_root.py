@@ -17,6 +17,7 @@ from guanxi.cli.root import COMMANDS, CONTENTS, cli
 from guanxi.errors import FoundWrong, UserError
 from guanxi.importers.berka import BerkaError
 from guanxi.policy_file import PolicyError
+from infra.cluster.trouble import ClusterTrouble
 from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_log import LogUnusable
 from infra.vault import VaultError
@@ -152,7 +153,7 @@ def test_each_error_has_a_line_and_a_code(error: Exception, line: str, code: int
 
 def test_the_errors_known_by_name_exist() -> None:
     known = (
-        BerkaError, LogUnusable, NothingKnown, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
+        BerkaError, ClusterTrouble, LogUnusable, NothingKnown, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
         ports.LogBusy, ports.LogDamaged, ports.LostShard,
     )  # fmt: skip
     assert {error.__name__ for error in known} == set(KNOWN)
