@@ -62,9 +62,9 @@ class Database:
             raise
         return running
 
-    def stop(self, running: Running) -> None:
+    def stop(self, running: Running, grace_s: float = processes.GRACE_S) -> None:
         """End it and return when it is gone: open connections are cut, what was committed is written down."""
-        processes.end(running, signal.SIGINT)
+        processes.end(running, signal.SIGINT, grace_s)
 
     def answers(self, running: Running) -> bool:
         """Whether it takes connections now."""

@@ -23,7 +23,7 @@ _PROC: Final = Path("/proc")
 """Where Linux tells of processes; elsewhere `ps` does."""
 
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
-"""What this process has started: asked first, so that none of it stays behind as a zombie."""
+"""What this process has started: waited for when it is found ended, so that none stays behind as a zombie."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -36,10 +36,13 @@ class Running(msgspec.Struct, frozen=True):
 
 def began(pid: int) -> str | None:
     """The moment a living process began, as the system writes it; None if there is no such process."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
-        return None
+    moment = _moment(pid)
+    if moment is None and (child := _children.pop(pid, None)) is not None:
+        child.wait()
+    return moment
+
+
+def _moment(pid: int) -> str | None:
     if _PROC.is_dir():
         try:
             # The name, in parentheses, may hold anything: fields are counted from its end. 0 is the state, 19 the start.

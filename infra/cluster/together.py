@@ -24,6 +24,9 @@ from infra.cluster.trouble import ClusterTrouble, PortTaken
 ROOM_BYTES: Final = 300 * 1024 * 1024
 """Less than this free, and nothing is started: a database that runs out of space in the middle is worse than none."""
 
+HANGS_GRACE_S: Final = 2
+"""A process that does not answer has shorter to end by itself."""
+
 _TRIES: Final = 3
 """So many ports are tried where none was asked for: another program may take one between finding and listening."""
 
@@ -138,7 +141,7 @@ class LocalCluster:
             )
         if service.answers(running):
             return running
-        service.stop(running)
+        service.stop(running, HANGS_GRACE_S)
         return None
 
     def _kept(self, partitions: int | None) -> _Kept:
