@@ -100,11 +100,12 @@ bench: setup ## measure; ARGS go to the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## the locks anew from pyproject.toml
-	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools
+	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools jgo
 	@$(COMPILE) --extra build --extra kafka --extra postgres --extra cluster --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"])' | \
 		$(COMPILE) --output-file requirements-fuzz.lock -
+	@.venv/lock/bin/python -m tools.kafka_jars
 
 clean: ## remove .venv and caches; logs and data stay
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
