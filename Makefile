@@ -105,7 +105,7 @@ lock: ## the locks anew from pyproject.toml
 	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"])' | \
 		$(COMPILE) --output-file requirements-fuzz.lock -
-	@.venv/lock/bin/python -m tools.kafka_jars
+	@.venv/lock/bin/python -m infra.cluster.lock
 
 clean: ## remove .venv and caches; logs and data stay
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from jgo.maven import PythonResolver
 
 from infra.cluster.jars import BROKER, LOGGING
 
-LOCK: Final = Path("infra/cluster/kafka.lock")
+LOCK: Final = Path(__file__).with_name("kafka.lock")
 
 
 def lock(folder: Path) -> str:
