@@ -12,7 +12,7 @@ from benchmarks import bank
 from benchmarks.measure import Figures, Watch
 from benchmarks.report import Row
 from benchmarks.stage import Stage
-from guanxi.keeper import Keeper
+from processors.keeper import Keeper
 
 RECORDS, QUICK_RECORDS = 10_000_000, 2_000_000
 SLICE_RECORDS = 500_000

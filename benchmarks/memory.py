@@ -17,7 +17,7 @@ from benchmarks.bank import loaded, log_of
 from benchmarks.measure import Figures, peak_bytes, resident_bytes
 from benchmarks.report import Row
 from benchmarks.stage import Stage
-from guanxi.keeper import evolve
+from processors.keeper import evolve
 from processors.stored import decode_lines
 
 AIM = "– · 1 KB"

@@ -12,8 +12,8 @@ from benchmarks.bank import log_of
 from benchmarks.measure import Figures, Watch, middle
 from benchmarks.report import Row, rate
 from benchmarks.stage import Stage
-from guanxi.keeper import evolve, rebuild
 from infra.sqlite_views import SqliteViews
+from processors.keeper import evolve, rebuild
 from processors.stored import decode_lines
 
 AIM = "150 · 1,000 k/s"

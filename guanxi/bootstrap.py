@@ -23,20 +23,19 @@ from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies, Policy, PolicyRefused
 from guanxi import policy_file
 from guanxi.errors import FoundWrong, UserError
-from guanxi.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from guanxi.reading import Batch, batches, batches_of
 from guanxi.settings import Settings
 from infra.history_pages import SqliteHistoryPages
 from infra.ids import IdIndex, IdIndexError
-from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault, has_keys, master_key
 from processors.history import History
 from processors.intake import Counts, Origin
+from processors.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from processors.past import folded
-from processors.ports import LogBusy, Mark
+from processors.ports import LogBusy, Mark, ViewsUnusable
 from processors.stored import Line
 from projections.differences import Difference
 from projections.feed import Freshness

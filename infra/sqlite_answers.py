@@ -13,6 +13,7 @@ import msgspec
 from aggregates.account import balance_of, month_sum
 from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from
 from aggregates.packing import number_of
+from processors.ports import ViewsUnusable
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
 from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
@@ -28,10 +29,6 @@ from projections.totals import Totals, totals_alerts
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
 _TIERS = f"SELECT customer_id, {_UNDECIDED} FROM aum LEFT JOIN tiers AS t USING (customer_id)"
 _decode_basis = msgspec.json.Decoder(Basis).decode
-
-
-class ViewsUnusable(Exception):
-    """The views cannot be opened, read or fed: where, why, what to do."""
 
 
 class SqliteAnswers:

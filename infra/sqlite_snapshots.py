@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
+from processors.ports import SnapshotDamaged
+
 FORMAT = 2
 _TABLES = (
     "CREATE TABLE frame (block INTEGER NOT NULL, stamp TEXT NOT NULL, chunks INTEGER NOT NULL, crc INTEGER NOT NULL, "
@@ -18,10 +20,6 @@ _TABLES = (
     f"PRAGMA user_version = {FORMAT}",
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class SnapshotDamaged(Exception):
-    """Part of the snapshot is not what was written: do without it."""
 
 
 class SqliteSnapshots:

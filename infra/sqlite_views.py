@@ -9,14 +9,17 @@ has its own write-ahead log, so that swapping is one atomic rename and readers o
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
 from aggregates.customer import Customer
-from infra.sqlite_answers import SqliteAnswers, ViewsUnusable, quoted, select
+from aggregates.shard import Shard
+from infra.sqlite_answers import SqliteAnswers, quoted, select
+from processors.ports import ViewsUnusable
+from processors.tail import Told
 from projections.catalog import PROJECTIONS
 from projections.differences import Difference, differences
 from projections.feed import Feed, Projection, basis_of
@@ -139,6 +142,17 @@ class SqliteViews(SqliteAnswers):
             raise ViewsUnusable(f"{self.path}: made by another version ({', '.join(self.stale)}); run: guanxi rebuild")
 
     # ------------------------------------------------------------------------------------------ writing
+
+    @property
+    def stands(self) -> int:
+        """See ``processors.keeper.Views``."""
+        return max(min(self._positions.values()), 0)
+
+    def tell(
+        self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int
+    ) -> None:
+        """See ``processors.keeper.Views``."""
+        self.put(Feed(told, customers, shard, shard_id), through)
 
     def put(self, feed: Feed, through: int) -> None:
         """Fold a feed into every projection; one transaction with the positions: committed when this returns.

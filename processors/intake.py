@@ -7,7 +7,7 @@ for reasons of the machine raises: the state in memory is then worthless and the
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -38,10 +38,14 @@ from events.transactions import (
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.batch import Batch, plain_types
 from processors.history import History
+from processors.messages import Messages
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
 from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
 from processors.tail import Told, told_of
+
+Behind = Callable[[int], Mark]
+"""The mark behind the first so many lines of a batch."""
 
 CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
@@ -86,8 +90,8 @@ class Intake:
         self.touched: set[str] = set()
         self._tell, self._now = tell, now
         self._inputs: dict[Input, tuple[int, int]] = {}
-        self._mark: Callable[[int], Mark] | None = None
-        self._first = 0
+        self._mark: Behind | None = None
+        self._marks: dict[Input, Mark] = {}
         self._batch = Batch([], np.array([], dtype=np.uint64), [])
         self._begin_block()
 
@@ -99,15 +103,60 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------ batches
 
-    def take(self, origin: Origin, first: int, data: bytes, mark: Callable[[int], Mark] | None = None) -> None:
+    def take(self, origin: Origin, first: int, data: bytes, mark: Behind | None = None) -> None:
         """Take lines (each ending in a newline) at positions first, first + 1, …; in the log when this returns.
 
         mark: for a file, what lies behind the first so many lines of the batch. Raises whatever the log raises: open it anew then.
         """
         lines, records, shortest = codec.decode_batch(data)
-        batch = self._batch = self._look_up(records)
         self._inputs.setdefault(origin.input, (first, first))
-        self._first, self._mark = first, mark
+        self._take(origin, range(first, first + len(lines) + 1), lines, records, shortest, mark)
+
+    def take_messages(self, origin: Origin, messages: Messages, mark: Behind | None = None) -> None:
+        """Take what was read from a partition; in the log when this returns.
+
+        A key that is not the customer, or a customer of another partition, is refused `key_mismatch` (CONTRACT §1). Closes
+        are not among them (``take_close``): one that is, is refused. Raises as ``take`` does.
+        """
+        lines, records, shortest = codec.decode_batch(messages.data)
+        refused = messages.refused(records, lines, self.shard.customers.all)
+        if refused:
+            records = list(records)
+            for at, refusal in refused.items():
+                records[at] = refusal
+        stands = self.log.head().inputs.get(origin.input, 0)
+        self._inputs[origin.input] = (stands, stands)
+        self._take(origin, messages.places, lines, records, shortest, mark)
+
+    def take_close(self, copies: Mapping[Input, int], line: bytes, marks: Mapping[Input, Mark]) -> None:
+        """Take a close of a business day that was read from each of several partitions; in the log when this returns.
+
+        copies: where it was read, input -> offset; marks: what lies behind each copy. Raises as ``take`` does.
+        """
+        stands = self.log.head().inputs
+        self._inputs = {source: (stands.get(source, 0), offset + 1) for source, offset in copies.items()}
+        self._batch, self._mark = Batch([], np.array([], dtype=np.uint64), []), None
+        self._marks = dict(marks)
+        (first, offset), *_ = copies.items()
+        origin, places = Origin(first), (offset, offset + 1)
+        _, records, shortest = codec.decode_batch(line + b"\n")
+        self._batch = self._look_up(records)
+        self._take_one(origin, places, 0, line, shortest[0], records[0])
+        self._batch.reached = 1
+        self.commit()
+
+    def _take(
+        self,
+        origin: Origin,
+        places: Sequence[int],
+        lines: Sequence[bytes],
+        records: Sequence[Any],
+        shortest: list[bytes],
+        mark: Behind | None,
+    ) -> None:
+        """places: position of each line, and the one behind the last."""
+        batch = self._batch = self._look_up(records)
+        self._mark = mark
         shard, odd = self.shard, batch.odd
         batch.checked, plain = plain_types(records)
         waits = 0  # records from here on were taken, decided nothing and are not in the block yet
@@ -118,7 +167,7 @@ class Intake:
                 if outcome is NOTHING:
                     continue
                 self._append_plain(shortest, waits, at)
-                self._took(origin, first, at, lines[at], record, record, outcome)
+                self._took(origin, places, at, lines[at], record, record, outcome)
             else:
                 self._append_plain(shortest, waits, at)
                 if record is not None and not (
@@ -126,13 +175,13 @@ class Intake:
                     and at not in odd
                     and record.ext is UNSET
                     and record.sealed is UNSET
-                    and self._take_open(origin, first, at, lines[at], shortest[at], record)
+                    and self._take_open(origin, places, at, lines[at], shortest[at], record)
                 ):
-                    self._reach(origin, first, at)
-                    self._take_one(origin, first, at, lines[at], shortest[at], record)
+                    self._reach(origin, places, at)
+                    self._take_one(origin, places, at, lines[at], shortest[at], record)
             waits = at + 1
         self._append_plain(shortest, waits, len(records))
-        self._reach(origin, first, len(lines))
+        self._reach(origin, places, len(lines))
         self.commit()
 
     def _append_plain(self, shortest: list[bytes], start: int, end: int) -> None:
@@ -147,7 +196,7 @@ class Intake:
         self._customers += map(crc32, map(str.encode, ids))
 
     def _take_open(
-        self, origin: Origin, first: int, at: int, line: bytes, shortest: bytes, record: CustomerRecord
+        self, origin: Origin, places: Sequence[int], at: int, line: bytes, shortest: bytes, record: CustomerRecord
     ) -> bool:
         """Take a record that has nothing to seal and no identity to compare; False: it wants a closer look."""
         try:
@@ -164,12 +213,12 @@ class Intake:
             self._lines.append(shortest)
             self._customers.append(crc32(record.customer_id.encode()))
         else:
-            self._took(origin, first, at, line, record, record, outcome)
+            self._took(origin, places, at, line, record, record, outcome)
         return True
 
-    def _reach(self, origin: Origin, first: int, at: int) -> None:
+    def _reach(self, origin: Origin, places: Sequence[int], at: int) -> None:
         """Everything of the batch before `at` was judged: a commit takes the input up to there."""
-        self._inputs[origin.input] = (self._inputs[origin.input][0], first + at)
+        self._inputs[origin.input] = (self._inputs[origin.input][0], places[at])
         self._batch.reached = at
 
     def _look_up(self, records: Sequence[Any]) -> Batch:
@@ -194,10 +243,10 @@ class Intake:
     # ------------------------------------------------------------------------------------------ one record
 
     def _take_one(
-        self, origin: Origin, first: int, at: int, line: bytes, shortest: bytes, record: Record | Refusal
+        self, origin: Origin, places: Sequence[int], at: int, line: bytes, shortest: bytes, record: Record | Refusal
     ) -> None:
         if isinstance(record, Refusal):
-            self._refuse(origin, first + at, line, record)
+            self._refuse(origin, places[at], line, record)
             return
         if type(record) not in self._batch.checked:
             try:
@@ -205,13 +254,13 @@ class Intake:
             except ValueError:
                 found = codec.examine(line)
                 if isinstance(found, Refusal):
-                    self._refuse(origin, first + at, line, found)
+                    self._refuse(origin, places[at], line, found)
                     return
         if record.sealed is not UNSET:
-            self._refuse(origin, first + at, line, Refusal("unknown_field", "this type has no such field", "sealed"))
+            self._refuse(origin, places[at], line, Refusal("unknown_field", "this type has no such field", "sealed"))
             return
         if isinstance(record, BusinessDayClosed):
-            self._take_close(origin, first, at, line, record)
+            self._take_close(origin, places, at, line, record)
             return
         assert isinstance(record, CustomerRecord)  # every record but a close names its customer
         if at in self._batch.known and any(map(shortest.__eq__, map(self.archive.raw, self._batch.known[at]))):
@@ -220,7 +269,7 @@ class Intake:
             return
         earlier = self._earlier(at, record)
         if earlier is not None:
-            self._known(origin, first + at, line, record, earlier)
+            self._known(origin, places[at], line, record, earlier)
             return
         stored = seal(record, self.vault)
         original = None
@@ -232,14 +281,21 @@ class Intake:
             self.commit()
             history = self.archive.history(record.customer_id, self.shard)
             outcome = TAKE[type(stored)](self.shard, stored, original, history)
-        self._took(origin, first, at, line, record, stored, outcome)
+        self._took(origin, places, at, line, record, stored, outcome)
 
     def _took(
-        self, origin: Origin, first: int, at: int, line: bytes, record: Record, stored: Record, outcome: Outcome
+        self,
+        origin: Origin,
+        places: Sequence[int],
+        at: int,
+        line: bytes,
+        record: Record,
+        stored: Record,
+        outcome: Outcome,
     ) -> None:
         """Put a judged record and what was decided from it into the block."""
         if isinstance(outcome, Refusal):
-            self._refuse(origin, first + at, line, outcome, record)
+            self._refuse(origin, places[at], line, outcome, record)
             return
         customer_id = record.customer_id if isinstance(record, CustomerRecord) else ""
         for decision in outcome:
@@ -343,7 +399,9 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------ calendar
 
-    def _take_close(self, origin: Origin, first: int, at: int, line: bytes, record: BusinessDayClosed) -> None:
+    def _take_close(
+        self, origin: Origin, places: Sequence[int], at: int, line: bytes, record: BusinessDayClosed
+    ) -> None:
         earlier = self.shard.calendar.closes.get(record.source, {}).get(record.date)
         if earlier is not None and earlier == content_of(record):
             self._duplicates += 1
@@ -351,11 +409,11 @@ class Intake:
             return
         if earlier is not None:
             detail = f"{record.source} closed {record.date} before, with other content"
-            self._refuse(origin, first + at, line, Refusal("day_already_closed", detail, "date"), record)
+            self._refuse(origin, places[at], line, Refusal("day_already_closed", detail, "date"), record)
             return
         stored = seal(record, self.vault)
-        self._took(origin, first, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
-        self._reach(origin, first, at + 1)
+        self._took(origin, places, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
+        self._reach(origin, places, at + 1)
         self.close_days()
 
     def close_days(self) -> None:
@@ -403,7 +461,7 @@ class Intake:
         if -1 in placed:
             records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
         facts = Counter(map(type, records))
-        marks = {source: self._mark(end - self._first) for source, (_, end) in inputs.items()} if self._mark else {}
+        marks = {source: self._mark(batch.reached) for source in inputs} if self._mark else self._marks
         self.vault.commit()
         at_clock = self._now()
         block = self.log.append(
@@ -444,6 +502,7 @@ class Intake:
             )
         )
         self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
+        self._marks = {}
         self._begin_block()
 
     def _add_ids(self, block: int) -> None:

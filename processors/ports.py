@@ -76,6 +76,14 @@ class LogDamaged(Exception):
     """Stored bytes are not what was written: which block, what is wrong, what to do."""
 
 
+class SnapshotDamaged(Exception):
+    """Part of a snapshot is not what was written: do without it."""
+
+
+class ViewsUnusable(Exception):
+    """The views cannot be opened, read or fed: where, why, what to do."""
+
+
 class EventLog(Protocol):
     """The append-only log of one shard: the truth. Everything else may be deleted and made again from it."""
 

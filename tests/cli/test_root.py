@@ -18,10 +18,10 @@ from guanxi.errors import FoundWrong, UserError
 from guanxi.importers.berka import BerkaError
 from guanxi.policy_file import PolicyError
 from infra.cluster.trouble import ClusterTrouble
-from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_log import LogUnusable
 from infra.vault import VaultError
 from processors import ports
+from processors.ports import ViewsUnusable
 from projections.moment import NothingKnown
 from tests.cli.conftest import run
 

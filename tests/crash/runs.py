@@ -25,7 +25,6 @@ from events.decisions import RecordRefused
 from events.fields import Record
 from guanxi import bootstrap, keeper, reading
 from guanxi.bootstrap import open_bank
-from guanxi.keeper import evolve
 from guanxi.settings import Settings, log_url
 from guanxi.simulator import records
 from infra.history_pages import SqliteHistoryPages
@@ -36,6 +35,7 @@ from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
 from processors import history, intake
 from processors.history import History
+from processors.keeper import evolve
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest
 

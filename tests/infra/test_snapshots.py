@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.sqlite_snapshots import SnapshotDamaged, SqliteSnapshots
+from infra.sqlite_snapshots import SqliteSnapshots
+from processors.ports import SnapshotDamaged
 
 
 @pytest.fixture

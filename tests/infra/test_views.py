@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from guanxi.simulator import stream
-from infra.sqlite_answers import ViewsUnusable
 from infra.sqlite_views import SqliteViews
+from processors.ports import ViewsUnusable
 from projections.catalog import PROJECTIONS
 from projections.counts import Counts
 from projections.feed import Feed, Freshness, Row

@@ -13,13 +13,13 @@ from aggregates.policy import Policy
 from events import codec
 from events.decisions import RecordRefused
 from events.fields import CustomerRecord, Record
-from guanxi.keeper import Keeper
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
 from processors.intake import Origin
+from processors.keeper import Keeper
 from processors.ports import LostShard
 from processors.stored import decode_lines
 from tests.dsl.records import close, deposit, matured, money, opened, record, reversal, valued, withdrawal

@@ -5,29 +5,26 @@ the log; a derived thing that stands beyond the log belongs to another one and i
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
 
+from aggregates.customer import Customer
 from aggregates.dates import month_from
 from aggregates.policy import Policies, Policy
 from aggregates.shard import EVOLVE, Shard
 from events.fields import CustomerRecord
-from infra.sqlite_snapshots import SnapshotDamaged
-from infra.sqlite_views import SqliteViews
 from processors.archive import key_of, position_of
 from processors.history import History, stamp_of
 from processors.intake import Intake
 from processors.policies import activation
-from processors.ports import EventLog, HistoryPages, IdIndex, Seal, Words
+from processors.ports import EventLog, HistoryPages, IdIndex, Seal, SnapshotDamaged, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
 from processors.stored import Line, decode_lines
 from processors.tail import Told, told
-from projections.catalog import PROJECTIONS
-from projections.feed import Feed
 
 LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
@@ -66,6 +63,24 @@ class Snapshots(Protocol):
         """Forget it."""
 
 
+class Views(Protocol):
+    """Where the rows of a shard's projections are kept (derived)."""
+
+    @property
+    def stands(self) -> int:
+        """The last block in the rows of all projections; 0: none."""
+
+    def tell(
+        self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int
+    ) -> None:
+        """Fold consecutive blocks into every projection; in one transaction with the position `through`.
+
+        customers: all that the blocks touched, as they are behind the last; shard: likewise; shard_id: its name. Told
+        again, nothing changes. Raises ViewsUnusable where a block is missing, the rows are another shard's, or the store
+        fails: then nothing was written.
+        """
+
+
 class Keeper:
     """Owns the state of one shard. See the module. now: the commit clock."""
 
@@ -75,7 +90,7 @@ class Keeper:
         ids: IdIndex,
         vault: Seal,
         snapshots: Snapshots,
-        views: SqliteViews,
+        views: Views,
         now: Callable[[], str],
         pages: HistoryPages | None = None,
     ) -> None:
@@ -89,7 +104,7 @@ class Keeper:
     def _restored(self) -> Shard:
         block, stamp = self.snapshots.standing()
         # Behind the views at most: what moved in a block is known only as the state passes it.
-        if 0 < block <= min(self.log.head().block, self._views_at()) and stamp == stamp_of(self.log, block):
+        if 0 < block <= min(self.log.head().block, self.views.stands) and stamp == stamp_of(self.log, block):
             try:
                 found = self.snapshots.load()
                 shard = shard_from(*found) if found else None
@@ -102,15 +117,12 @@ class Keeper:
         self._state_block = 0
         return Shard(Policies())
 
-    def _views_at(self) -> int:
-        return min(self.views.position(projection.name) for projection in PROJECTIONS)
-
     # ------------------------------------------------------------------------------------------ start
 
     def recover(self, progress: Progress = unheard) -> None:
         """Bring state, ids and projections to the end of the log, and finish a close that was interrupted."""
         head = self.log.head().block
-        views_at = self._views_at()
+        views_at = self.views.stands
         ids_at = max(self.ids.through, 0)
         if views_at > head or ids_at > head:
             raise DerivedAhead(
@@ -171,6 +183,15 @@ class Keeper:
         wanted = min(max(LINES_BETWEEN, _LINES_PER_CUSTOMER * len(self.shard.customers)), _LINES_AT_MOST)
         return self._lines >= wanted
 
+    def show(self) -> None:
+        """Write projections as of the end of the log. Only between batches."""
+        if self._told:
+            touched = self.intake.touched
+            found = (self.shard.customers.ensure(customer_id) for customer_id in touched)
+            self.views.tell(self._told, found, self.shard, self.log.shard.hex(), self.log.head().block)
+            self._told, self._lines = [], 0
+            touched.clear()
+
     def checkpoint(self) -> None:
         """Write projections, ids and snapshot as of the end of the log. Only between batches."""
         new = self.intake.counts.taken - self._swept_at
@@ -178,13 +199,9 @@ class Keeper:
             self._swept_at += new
             self.intake.sweep()
         block = self.log.head().block
-        customers, touched = self.shard.customers, self.intake.touched
+        touched = self.intake.touched
         warm = frozenset(touched) if len(touched) <= WARM_CUSTOMERS else frozenset()
-        if self._told:
-            found = (customers.ensure(customer_id) for customer_id in touched)
-            self.views.put(Feed(self._told, found, self.shard, self.log.shard.hex()), block)
-            self._told, self._lines = [], 0
-            touched.clear()
+        self.show()
         if self.ids.through < block:
             self.ids.flush(block)
         if self.snapshots.block() != block:
@@ -246,7 +263,7 @@ def uncollected() -> Iterator[None]:
 
 
 @uncollected()
-def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard, until: int | None = None) -> Shard:
+def rebuild(log: EventLog, views: Views, progress: Progress = unheard, until: int | None = None) -> Shard:
     """Every projection from the log alone, into empty views; nothing is decided again.
 
     until: the last block to be told, None for all.
@@ -265,8 +282,8 @@ def rebuild(log: EventLog, views: SqliteViews, progress: Progress = unheard, unt
         touched.update(customers_of(lines))
         lines_fed += len(lines)
         if lines_fed >= _LINES_AT_MOST:
-            views.put(Feed(feed, (), shard, log.shard.hex()), block.number)
+            views.tell(feed, (), shard, log.shard.hex(), block.number)
             feed, lines_fed = [], 0
         progress(block.number, head)
-    views.put(Feed(feed, (shard.customers.ensure(c) for c in touched), shard, log.shard.hex()), head)
+    views.tell(feed, (shard.customers.ensure(c) for c in touched), shard, log.shard.hex(), head)
     return shard

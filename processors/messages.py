@@ -1,0 +1,84 @@
+"""A batch of what a partition holds, on its way in: what the broker's key and topic say against a record (CONTRACT §1)."""
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from typing import Any
+
+from events.calendar import BusinessDayClosed
+from events.catalog import TOPIC_OF, type_name
+from events.fields import CustomerRecord, Record
+from events.refusals import Refusal
+from processors.partition import partition_of
+
+
+class Messages:
+    """Consecutive messages of one partition; offsets may have gaps. end: the offset behind the last; partitions: of the topic."""
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        partitions: int,
+        offsets: Sequence[int],
+        end: int,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+    ) -> None:
+        self.topic, self.partition, self.partitions = topic, partition, partitions
+        self.places = [*offsets, end]
+        self.keys, self.values = keys, values
+
+    @cached_property
+    def data(self) -> bytes:
+        """The values as lines ending in a newline each; what is no single line leaves an empty one."""
+        try:
+            data = b"\n".join((*self.values, b""))  # type: ignore[arg-type]  # None is looked for only where it is found
+        except TypeError:
+            data = b""
+        if data.count(b"\n") == len(self.values):
+            return data
+        return b"\n".join((*(value if value and b"\n" not in value else b"" for value in self.values), b""))
+
+    def refused(self, records: Sequence[Any], lines: list[bytes], known: Collection[str]) -> dict[int, Refusal]:
+        """Place in the batch -> why it cannot be taken, of what is not wrong in itself but does not belong here.
+
+        records, lines: as decoded from ``data``; a line that was left empty there gets its value. known: customers whose
+        partition was looked at before.
+        """
+        try:
+            ids = [record.customer_id for record in records]
+            types = set(map(type, records))
+            keys_fit = list(map(str.encode, ids)) == self.keys
+        except AttributeError:  # closes, refusals and blanks among them
+            ids, types, keys_fit = [], {BusinessDayClosed}, False
+        if keys_fit and all(TOPIC_OF[type_name(each)] == self.topic for each in types):
+            strangers = set(ids).difference(known)
+            if all(partition_of(each, self.partitions) == self.partition for each in strangers):
+                return {}
+        return self._looked_at(records, lines, known)
+
+    def _looked_at(self, records: Sequence[Any], lines: list[bytes], known: Collection[str]) -> dict[int, Refusal]:
+        found: dict[int, Refusal] = {}
+        for at, record in enumerate(records):
+            value = self.values[at]
+            if record is None:  # an empty line
+                lines[at] = value or b""
+                found[at] = Refusal("not_json", "no value" if value is None else "not one line of JSON")
+            elif isinstance(record, Record) and (refusal := self._against(record, self.keys[at], known)) is not None:
+                found[at] = refusal
+        return found
+
+    def _against(self, record: Record, key: bytes | None, known: Collection[str]) -> Refusal | None:
+        who = {"source": record.source, "event_id": record.event_id}
+        name = type_name(type(record))
+        if isinstance(record, BusinessDayClosed) or TOPIC_OF[name] != self.topic:
+            return Refusal("unknown_type", f"{name} belongs on {TOPIC_OF[name]}", "type", **who)
+        assert isinstance(record, CustomerRecord)  # only a close names no customer
+        customer_id = record.customer_id
+        if key != customer_id.encode():
+            said = "there is no key" if key is None else "the key is another one"
+            return Refusal("key_mismatch", f"{said}; publish under the customer_id", "customer_id", **who)
+        if customer_id not in known and (right := partition_of(customer_id, self.partitions)) != self.partition:
+            detail = f"published in partition {self.partition}, not {right}; use the partitioner murmur2"
+            return Refusal("key_mismatch", detail, "customer_id", **who)
+        return None
