@@ -26,7 +26,7 @@ def test_what_to_do_is_said(word: str) -> None:
     assert ("cannot occur yet" in said[0]) == (word in LATER)
 
 
-@pytest.mark.parametrize("word", sorted(REASONS.keys() - LATER))
+@pytest.mark.parametrize("word", sorted(REASONS.keys() - LATER - {"key_mismatch"}))  # lines of a file have no key
 def test_what_can_occur_is_shown(word: str) -> None:
     assert re.search(rf"^{word} ", SHOWN, re.MULTILINE)
 

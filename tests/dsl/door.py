@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import json
@@ -29,14 +29,17 @@ class MemoryLog:
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._inputs: dict[Input, int] = {}
+        self._marks: dict[Input, Mark] = {}
 
     def head(self) -> Head:
         lines = self._blocks[-1].first + self._blocks[-1].lines if self._blocks else 0
-        marks: Mapping[Input, Mark] = {}
-        return Head(len(self._blocks), lines, dict(self._inputs), marks)
+        return Head(len(self._blocks), lines, dict(self._inputs), dict(self._marks))
 
     def append(self, draft: Draft) -> int:
-        self._inputs.update({source: end for source, (_, end) in draft.inputs.items()})
+        for source, (start, end) in draft.inputs.items():
+            assert start == self._inputs.get(source, 0), "a position that does not follow the stored one"
+            self._inputs[source] = end
+        self._marks.update(draft.marks)
         number = len(self._blocks) + 1
         self._blocks.append(
             Block(number, self.head().lines, len(draft.lines), draft.facts, draft.duplicates, draft.at, 1,

@@ -146,9 +146,12 @@ CASES: dict[str, list[Case]] = {
     "not_first_record": [([A1], brought("C1", "ordinary", on="2025-12-31", id="b"), "customer_id")],
 }
 
+IN_A_PARTITION = {"key_mismatch"}
+"""Lines of a file have no key: tests/processors/test_messages.py."""
+
 
 def test_every_word_that_can_occur_is_met_here() -> None:
-    assert set(CASES) == set(REASONS) - LATER
+    assert set(CASES) | IN_A_PARTITION == set(REASONS) - LATER
 
 
 def test_words_of_later_are_words() -> None:

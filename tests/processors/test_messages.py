@@ -1,0 +1,161 @@
+"""What a partition holds, on its way in: keys, partitions, topics, gaps, closes read from several topics (CONTRACT §1)."""
+
+import pytest
+
+from events import codec
+from events.calendar import BusinessDayClosed
+from events.catalog import CALENDAR, CUSTOMERS, INTERACTIONS, TRANSACTIONS
+from events.fields import CustomerRecord, Record
+from processors.intake import Origin
+from processors.messages import Messages
+from processors.partition import murmur2, partition_of
+from processors.ports import Mark
+from tests.dsl.door import Door
+from tests.dsl.records import close, deposit, granted, opened
+
+PARTITIONS = 4
+HERE, THERE = "C1", "C3"
+PARTITION = partition_of(HERE, PARTITIONS)
+INPUT = (TRANSACTIONS, PARTITION)
+A1 = opened(HERE, "A1", on="2026-01-01", id="a1")
+D1 = deposit(HERE, "A1", "1.00", on="2026-01-02", id="d1")
+D2 = deposit(HERE, "A1", "2.00", on="2026-01-02", id="d2")
+
+Sent = Record | tuple[bytes | None, bytes | None]
+"""A record under its customer, or a key and a value."""
+
+
+def messages(*sent: Sent, topic: str = TRANSACTIONS, first: int = 0, step: int = 1) -> Messages:
+    pairs = []
+    for each in sent:
+        if isinstance(each, tuple):
+            pairs.append(each)
+        else:
+            key = each.customer_id.encode() if isinstance(each, CustomerRecord) else None
+            pairs.append((key, codec.encode(each)))
+    offsets = list(range(first, first + step * len(pairs), step))
+    keys, values = [key for key, _ in pairs], [value for _, value in pairs]
+    return Messages(topic, PARTITION, PARTITIONS, offsets, first + step * len(pairs), keys, values)
+
+
+def take(door: Door, given: Messages) -> list[tuple[str, str | None, int | None]]:
+    """Take messages -> (reason, field, offset) of what was refused of them."""
+    before = len(door.refused)
+    door.intake.take_messages(Origin((given.topic, given.partition)), given)
+    return [(each.reason, each.field, each.offset) for each in door.refused[before:]]
+
+
+def test_murmur2_is_that_of_kafkas_java_clients() -> None:
+    # org.apache.kafka.common.utils.UtilsTest
+    known = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536, b"abc": 479470107,
+             b"a-little-bit-longer-string": -1486304829,
+             b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971}  # fmt: skip
+    assert {key: murmur2(key) for key in known} == {key: hashed % 2**32 for key, hashed in known.items()}
+    assert partition_of(THERE, PARTITIONS) != PARTITION
+
+
+def test_messages_are_taken_as_lines_of_a_file_are() -> None:
+    door, file = Door(), Door()
+    assert take(door, messages(A1, D1, D2)) == []
+    file.send(A1, D1, D2)
+    assert door.stored() == file.stored()
+    assert door.intake.log.head().inputs == {INPUT: 3}
+
+
+def test_offsets_may_have_gaps_and_begin_anywhere() -> None:
+    door = Door()
+    assert take(door, messages(A1, (HERE.encode(), b"{"), D1, first=100, step=3)) == [("not_json", None, 103)]
+    assert door.intake.log.head().inputs == {INPUT: 109}
+    assert take(door, messages(D1, D2, first=120)) == []
+    assert door.counts == (3, 1, 1)
+    assert door.intake.log.head().inputs == {INPUT: 122}
+
+
+@pytest.mark.parametrize("key", [None, b"", b"C", THERE.encode()])
+def test_a_key_that_is_not_the_customer_is_refused(key: bytes | None) -> None:
+    door = Door()
+    assert take(door, messages(A1, (key, codec.encode(D1)), D2)) == [("key_mismatch", "customer_id", 1)]
+    assert door.counts == (2, 0, 1)
+
+
+def test_a_customer_of_another_partition_is_refused() -> None:
+    door = Door()
+    stranger = opened(THERE, "A2", on="2026-01-01", id="a2")
+    assert take(door, messages(A1, stranger, D1)) == [("key_mismatch", "customer_id", 1)]
+    assert take(door, messages(stranger, first=3)) == [("key_mismatch", "customer_id", 3)]
+    assert "murmur2" in door.refused[-1].detail
+    assert door.counts == (2, 0, 2)
+
+
+def test_a_type_of_another_topic_is_refused() -> None:
+    door = Door()
+    grant = granted(HERE, "gold", on="2026-01-02", id="g")
+    assert take(door, messages(A1, grant, D1)) == [("unknown_type", "type", 1)]
+    assert take(door, messages(D2, topic=CUSTOMERS)) == [("unknown_type", "type", 0)]
+    assert TRANSACTIONS in door.refused[-1].detail
+
+
+def test_a_close_that_no_calendar_brought_is_refused() -> None:
+    door = Door()
+    assert take(door, messages(A1, close("2026-01-31"), D1)) == [("unknown_type", "type", 1)]
+    assert CALENDAR in door.refused[-1].detail
+    assert not door.intake.shard.closed_through
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b" ", codec.encode(D1) + b"\n", codec.encode(D1).replace(b",", b",\n", 1)]
+)
+def test_a_value_that_is_not_one_line_is_refused_and_kept(value: bytes | None) -> None:
+    door = Door()
+    assert take(door, messages(A1, (HERE.encode(), value), D2)) == [("not_json", None, 1)]
+    assert door.original(door.refused[0]) == (value or b"")
+    assert door.counts == (2, 0, 1)
+
+
+def test_the_mark_is_that_of_what_was_reached() -> None:
+    door = Door()
+    door.intake.take_messages(Origin(INPUT), messages(A1, D1), lambda reached: Mark(reached, "digest", 0))
+    assert door.intake.log.head().marks == {INPUT: Mark(2, "digest", 0)}
+
+
+COPIES = {(TRANSACTIONS, PARTITION): 7, (CUSTOMERS, PARTITION): 3, (INTERACTIONS, PARTITION): 0}
+
+
+def closes(door: Door, given: BusinessDayClosed | Record, copies: dict[tuple[str, int], int]) -> None:
+    marks = {source: Mark(offset + 1, "digest", 0) for source, offset in copies.items()}
+    door.intake.take_close(copies, codec.encode(given), marks)
+
+
+def test_a_close_counts_once_and_moves_every_input_that_it_was_read_from() -> None:
+    door = Door()
+    take(door, messages(A1, D1))
+    closes(door, close("2026-01-31"), COPIES)
+    assert door.intake.shard.last_closed
+    assert door.intake.log.head().inputs == {source: offset + 1 for source, offset in COPIES.items()}
+    assert door.intake.log.head().marks[(CUSTOMERS, PARTITION)] == Mark(4, "digest", 0)
+    assert door.counts == (3, 0, 0)
+
+
+def test_a_close_that_is_known_is_a_duplicate_and_another_one_of_that_day_is_refused() -> None:
+    door = Door()
+    closes(door, close("2026-01-31"), COPIES)
+    closes(door, close("2026-01-31"), {(CUSTOMERS, PARTITION): 4})
+    assert door.counts == (1, 1, 0)
+    closes(door, close("2026-01-31", working_day=False), {(CUSTOMERS, PARTITION): 5})
+    assert [each.reason for each in door.refused] == ["day_already_closed"]
+    assert door.intake.log.head().inputs[(CUSTOMERS, PARTITION)] == 6
+    assert door.intake.log.head().inputs[(TRANSACTIONS, PARTITION)] == 8
+
+
+def test_a_close_of_many_customers_moves_its_inputs_with_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door()
+    monkeypatch.setattr("processors.intake.CUT_AFTER_LINES", 1)
+    monkeypatch.setattr("aggregates.closing.CUSTOMERS_A_STEP", 1)
+    other = next(name for name in map("C{}".format, range(2, 99)) if partition_of(name, PARTITIONS) == PARTITION)
+    take(door, messages(A1, opened(other, "A2", on="2026-01-01", id="a2")))
+    before = door.intake.log.head().block
+    closes(door, close("2026-01-31"), COPIES)
+    assert door.intake.log.head().block > before + 1
+    assert door.intake.log.head().inputs == {source: offset + 1 for source, offset in COPIES.items()}
+    take(door, messages(D1, first=8))
+    assert door.intake.log.head().inputs[INPUT] == 9
