@@ -18,11 +18,12 @@ from typing import Any
 from benchmarks import intake, rebuild
 from benchmarks.measure import Figures
 from events import codec
-from guanxi import bootstrap, keeper
+from guanxi import bootstrap
 from infra import block, sqlite_log, sqlite_snapshots, sqlite_views
 from infra.ids import IdIndex
 from infra.vault import Vault
 from processors import intake as door
+from processors import keeper
 
 CALLS_SHOWN = 25
 

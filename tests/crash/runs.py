@@ -23,7 +23,7 @@ from aggregates.policy import Policies
 from aggregates.shard import Shard
 from events.decisions import RecordRefused
 from events.fields import Record
-from guanxi import bootstrap, keeper, reading
+from guanxi import bootstrap, reading
 from guanxi.bootstrap import open_bank
 from guanxi.settings import Settings, log_url
 from guanxi.simulator import records
@@ -33,7 +33,7 @@ from infra.sqlite_log import LogUnusable, SqliteEventLog, _Recorder
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
-from processors import history, intake
+from processors import history, intake, keeper
 from processors.history import History
 from processors.keeper import evolve
 from processors.stored import decode_lines, opened

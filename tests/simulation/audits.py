@@ -9,13 +9,13 @@ from aggregates.policy import Policies
 from aggregates.shard import Shard
 from events.decisions import RecordRefused
 from events.fields import Record
-from guanxi import keeper
 from guanxi.bootstrap import open_bank
 from guanxi.cli.endings import ending
 from guanxi.settings import Settings
 from infra.sqlite_log import SqliteEventLog
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.vault import Vault
+from processors import keeper
 from processors.snapshot import shard_from
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest

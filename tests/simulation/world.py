@@ -20,14 +20,14 @@ from unittest.mock import patch
 import msgspec
 
 from aggregates import closing as closing_of_days
-from guanxi import bootstrap, keeper, reading
+from guanxi import bootstrap, reading
 from guanxi.bootstrap import open_bank
 from guanxi.cli.endings import ending
 from guanxi.settings import Settings
 from infra import history_pages
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
-from processors import history, intake
+from processors import history, intake, keeper
 from tests.model.histories import History
 from tests.model.months import last_day, month_of, plus_months
 from tests.simulation.auditor import Auditor, Input, Wrong, expect
