@@ -1,4 +1,4 @@
-"""The table of contents of what comes in: topic -> record types, active or known by name only."""
+"""The table of contents of what comes in: topic -> record types, active or known by name only; and topics of what goes out."""
 
 from events import calendar, customers, interactions, transactions
 from events.fields import Record
@@ -7,6 +7,10 @@ TRANSACTIONS = "bank.transactions.v1"
 INTERACTIONS = "bank.interactions.v1"
 CUSTOMERS = "bank.customers.v1"
 CALENDAR = "bank.calendar.v1"
+
+TIER_CHANGES = "guanxi.tier-changes.v1"
+REJECTED = "guanxi.rejected.v1"
+"""Topics of what goes out."""
 
 TOPICS: dict[str, tuple[type[Record], ...]] = {
     TRANSACTIONS: transactions.TYPES,

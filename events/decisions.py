@@ -217,6 +217,22 @@ class RecordRefused(Decision, frozen=True, tag="record_refused", omit_defaults=T
     file: str | None = None
     line: int | None = None
 
+    def published(self, refused_at: str) -> dict[str, Any]:
+        """The refusal as publishers see it (CONTRACT §2), without the original. refused_at: commit clock of its block."""
+        return {
+            "reason": self.reason,
+            "field": self.field,
+            "detail": self.detail,
+            "source": self.source,
+            "event_id": self.event_id,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "file": self.file,
+            "line": self.line,
+            "refused_at": refused_at,
+        }
+
 
 class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
     """A policy version entered the log."""

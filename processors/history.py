@@ -128,7 +128,7 @@ class History:
                     pages.discard()
                     self._damaged = False
                 through, lines, _ = pages.standing()
-                pages.pack(self._run(through, lines + RUN_LINES), partial(_stamp, self._log.shard))
+                pages.pack(self._run(through, lines + RUN_LINES), partial(stamp_of_block, self._log.shard))
 
     def _is_due(self) -> bool:
         assert self._pages is not None
@@ -148,10 +148,11 @@ def stamp_of(log: EventLog, number: int) -> str:
 
     Raises KeyError, LogDamaged.
     """
-    return _stamp(log.shard, log.block(number))
+    return stamp_of_block(log.shard, log.block(number))
 
 
-def _stamp(shard: bytes, block: Block) -> str:
+def stamp_of_block(shard: bytes, block: Block) -> str:
+    """``stamp_of`` of a block at hand; shard: the 16 bytes that name it."""
     digest = xxh3_128(shard)
     for part in (f"{block.number} {block.first} {block.lines} {block.at}".encode(), block.customers, block.body):
         digest.update(part)
