@@ -23,6 +23,10 @@ KNOWN: Final[dict[str, int]] = {
     "ClusterTrouble": WRONG_CALL,
     "NothingKnown": WRONG_CALL,
     "ViewsUnusable": WRONG_CALL,
+    "Fenced": FOUND_WRONG,
+    "LogRestored": FOUND_WRONG,
+    "OutputAway": WRONG_CALL,
+    "OutputUnusable": WRONG_CALL,
 }
 """Errors that say themselves what, where and what to do, by name: so that the front door imports no adapter."""
 

@@ -25,14 +25,14 @@ DEAF = [
 
 def test_the_topics_of_the_contract_and_no_other() -> None:
     found = {topic.name: topic for topic in topics.TOPICS}
-    assert found.keys() == CUSTOMERS | OUT | {"bank.calendar.v1"}
+    assert found.keys() == CUSTOMERS | OUT | {"bank.calendar.v1", "guanxi.relay.v1"}
     assert all(found[name].partitions is None for name in CUSTOMERS | OUT)
-    assert found["bank.calendar.v1"].partitions == 1
+    assert found["bank.calendar.v1"].partitions == found["guanxi.relay.v1"].partitions == 1
 
 
-def test_the_latest_by_key_is_kept_of_balances_alone() -> None:
+def test_the_latest_by_key_is_kept_of_balances_and_positions_alone() -> None:
     compacted = {topic.name for topic in topics.TOPICS if "compact" in topic.settings["cleanup.policy"]}
-    assert compacted == {"guanxi.aum.v1"}
+    assert compacted == {"guanxi.aum.v1", "guanxi.relay.v1"}
 
 
 def test_what_cores_send_is_kept_by_arrival_not_by_its_own_date() -> None:

@@ -1,0 +1,174 @@
+"""The relay as it runs: reads the log in a thread of its own, publishes on the event loop, and starts anew after trouble.
+
+    relay = Relay("postgresql://…", "host:9092")
+    await relay.start()      # returns at once
+    await relay.ended()      # raises Fenced, LogRestored, … or returns once it was stopped
+    await relay.stop()
+
+Nothing is kept but where it stands, and that stands in Kafka: whatever fails, both sides are opened again and the work
+goes on from there.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import msgspec
+
+from events.catalog import TIER_CHANGES
+from infra.kafka_output import KafkaOutput
+from infra.postgres_tail import PostgresTail
+from processors.ports import LogUnusable
+from processors.relay import Batch, LogTail, Output, OutputAway, Position, Reading
+
+LOOK_SECONDS: Final = 1.0
+"""A writer that dies right behind its commit wakes nobody: the log is looked at this often."""
+STANDING_SECONDS: Final = 5.0
+"""A position behind which nothing was published is written this often: it saves reading again."""
+STOP_SECONDS: Final = 5.0
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 15.0
+
+Result = TypeVar("Result")
+
+
+class Published(msgspec.Struct):
+    """What a relay has done since it started. trouble: why it waits to try again, None when it does not."""
+
+    tier_changes: int = 0
+    refusals: int = 0
+    trouble: str | None = None
+
+
+class Relay:
+    """See the module. log, kafka: addresses.
+
+    patient: keep trying also where the first attempt fails; once: end when everything in the log is published;
+    transactions: publish each message exactly once; say: told of trouble, and of its end, in one line each.
+    accept_restored: publish from the beginning what a restored log no longer holds as it was published.
+    """
+
+    def __init__(
+        self,
+        log: str,
+        kafka: str,
+        *,
+        transactions: bool = True,
+        accept_restored: bool = False,
+        patient: bool = False,
+        once: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.published = Published()
+        self._url, self._kafka, self._transactions = log, kafka, transactions
+        self._accept_restored, self._patient, self._once, self._say = accept_restored, patient, once, say
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._began = False
+        self._pause = FIRST_PAUSE_S
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+        self._task = asyncio.create_task(self._run())
+
+    async def ended(self) -> None:
+        """Wait until it ends -> nothing when it was stopped.
+
+        Raises what a person has to see to: Fenced, LogRestored, LogDamaged, OutputUnusable; and, unless patient,
+        LogUnusable and OutputAway where it could not even begin.
+        """
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """End it, behind the batch that is being published unless that takes long; see `ended` for what went wrong."""
+        self._stopping.set()
+        if self._task is not None:
+            _, late = await asyncio.wait([self._task], timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+                await asyncio.wait([task])
+
+    # ------------------------------------------------------------------------------------------ running
+
+    async def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    async with self._opened() as (log, output, reading):
+                        await self._relay(log, output, reading)
+                except (LogUnusable, OutputAway) as error:
+                    if not (self._began or self._patient):
+                        raise
+                    self._troubled(str(error))
+                    await self._rest()
+        finally:
+            self._thread.shutdown(wait=False)
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[tuple[LogTail, Output, Reading]]:
+        log = await self._aside(lambda: PostgresTail(self._url))
+        output = KafkaOutput(self._kafka, log.name, transactions=self._transactions)
+        try:
+            reading = Reading(log, await output.open())
+            restored = await self._aside(lambda: reading.check(accept_restored=self._accept_restored))
+            if restored:
+                await output.put([], restored)
+            self._accept_restored = False  # what was accepted is what a person saw
+            yield log, output, reading
+        finally:
+            await output.close()
+            await self._aside(log.close)
+
+    async def _relay(self, log: LogTail, output: Output, reading: Reading) -> None:
+        """Publish what there is and what comes, until stopped."""
+        unwritten: dict[int, Position] = {}
+        written_at = time.monotonic()
+        self._recovered()
+        while True:
+            batch = await self._aside(reading.read)
+            unwritten |= batch.positions
+            due = time.monotonic() - written_at >= STANDING_SECONDS or self._stopping.is_set()
+            if batch.messages or (unwritten and due):
+                await output.put(batch.messages, unwritten)
+                unwritten, written_at = {}, time.monotonic()
+                self._count(batch)
+            if self._stopping.is_set():
+                return
+            if not batch.positions:
+                if self._once:
+                    self._stopping.set()
+                    continue
+                await self._aside(lambda: log.wait(LOOK_SECONDS / 2))
+                await self._aside(reading.look)
+
+    def _count(self, batch: Batch) -> None:
+        changes = sum(message.topic == TIER_CHANGES for message in batch.messages)
+        self.published.tier_changes += changes
+        self.published.refusals += len(batch.messages) - changes
+        self._pause = FIRST_PAUSE_S
+
+    def _troubled(self, why: str) -> None:
+        if self.published.trouble is None:
+            self._say(f"{why}; trying again until then")
+        self.published.trouble = why
+
+    def _recovered(self) -> None:
+        self._began = True
+        if self.published.trouble is not None:
+            self._say("publishing again")
+        self.published.trouble = None
+
+    async def _rest(self) -> None:
+        """Wait a little longer each time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), self._pause)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
+
+    async def _aside(self, call: Callable[[], Result]) -> Result:
+        """Run what waits for the database in the relay's own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -1,0 +1,109 @@
+"""All shards of a log on PostgreSQL read behind one another over one connection: woken when a block is written."""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from infra import block as layout
+from infra.postgres_schema import journal, usable
+from infra.postgres_session import Session, address_of
+from processors.ports import Block, LogDamaged, LogUnusable
+
+
+class PostgresTail:
+    """See ``processors.relay.LogTail``. url: `postgresql://user@host:port/database?schema=name`."""
+
+    def __init__(self, url: str) -> None:
+        address = address_of(url)
+        self.where = address.shown
+        self._session = Session(address, read_only=True)
+        self._listens: Connection[Any] | None = None
+        try:
+            self.name, self.incarnation, self.shards = self._identity()
+        except BaseException:
+            self.close()
+            raise
+        tables = [Identifier(address.schema, journal(number)) for number in range(len(self.shards))]
+        ids = [uuid.UUID(bytes=shard) for shard in self.shards]
+        self._channels = [f"{address.schema}.{journal(number)}" for number in range(len(self.shards))]
+        self._heads = SQL(" UNION ALL ").join(
+            SQL("(SELECT {}::int AS shard, COALESCE(MAX(originator_version), 0) AS head FROM {} WHERE originator_id = {})")
+            .format(Literal(number), table, Literal(str(shard)))
+            for number, (table, shard) in enumerate(zip(tables, ids, strict=True))
+        )  # fmt: skip
+        self._blocks = [_blocks_of(table, shard) for table, shard in zip(tables, ids, strict=True)]
+
+    def _identity(self) -> tuple[str, str, list[bytes]]:
+        where = Identifier(self._session.schema)
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT to_regclass(%s) IS NULL AS missing", (f"{self._session.schema}.migration",)
+            ).fetchone()
+            if found is None or found["missing"]:
+                raise LogUnusable(f"{self.where}: no log is here; let its owner make it first")
+            step = connection.execute(
+                SQL("SELECT MAX(version) AS version, MAX(needs) AS needs FROM {}.migration").format(where)
+            ).fetchone()
+            if step and (against := usable(step["version"], step["needs"])):
+                raise LogUnusable(f"{self.where}: {against}")
+            log = connection.execute(SQL("SELECT name, incarnation FROM {}.log").format(where)).fetchone()
+            shards = connection.execute(SQL("SELECT id FROM {}.shard ORDER BY number").format(where)).fetchall()
+        if log is None:
+            raise LogDamaged(f"{self.where}: the log forgot its name; restore the log from a copy")
+        return log["name"], log["incarnation"], [row["id"].bytes for row in shards]
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection[DictRow]]:
+        with self._session.get_connection() as connection:
+            yield connection
+
+    def heads(self) -> list[int]:
+        """See the port."""
+        with self._connected() as connection:
+            rows = connection.execute(self._heads, prepare=True).fetchall()
+        return [row["head"] for row in sorted(rows, key=lambda row: row["shard"])]
+
+    def blocks(self, shard: int, after: int, most: int) -> list[Block]:
+        """See the port."""
+        with self._connected() as connection:
+            rows = connection.execute(self._blocks[shard], (after, most), prepare=True).fetchall()
+        found = []
+        for number, row in enumerate(rows, after + 1):
+            if row["number"] != number:
+                raise LogDamaged(f"{self.where}, shard {shard}: block {number} is missing; restore the log from a copy")
+            try:
+                found.append(layout.unpack(row["state"], number))
+            except LogDamaged as error:
+                said = str(error).replace("the log file", "the log")
+                raise LogDamaged(f"{self.where}, shard {shard}: {said}") from error
+        return found
+
+    def wait(self, timeout_s: float) -> None:
+        """See the port. What was written before the first call is not told: look before waiting."""
+        ends = time.monotonic() + timeout_s
+        with self._connected() as connection:
+            if self._listens is not connection:
+                for channel in self._channels:
+                    connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+                self._listens = connection
+                return  # what was written until now told nobody
+            for _ in connection.notifies(timeout=max(ends - time.monotonic(), 0), stop_after=1):
+                pass
+
+    def close(self) -> None:
+        """See the port."""
+        self._listens = None
+        self._session.close()
+
+
+def _blocks_of(table: Identifier, shard: uuid.UUID) -> Composed:
+    return SQL(
+        "SELECT originator_version AS number, state FROM {} WHERE originator_id = {} AND originator_version > %b "
+        "ORDER BY originator_version LIMIT %b"
+    ).format(table, Literal(str(shard)))

@@ -1,0 +1,191 @@
+"""What the relay publishes, on a real broker from a real database: each message once, in order, come what may."""
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from events.codec import to_json
+from guanxi.relay import Published, Relay
+from processors import relay as rules
+from processors.relay import Fenced, LogRestored
+from tests.relay.conftest import Worlds
+from tests.relay.world import AT, REJECTED, Subscribed, World, ids, subscribed
+
+
+def publish(world: World, kafka: str, *, transactions: bool = True, accept_restored: bool = False) -> Published:
+    """Everything that is in the log."""
+
+    async def once() -> Published:
+        relay = Relay(world.url, kafka, transactions=transactions, accept_restored=accept_restored, once=True)
+        await relay.start()
+        await relay.ended()
+        return relay.published
+
+    return asyncio.run(once())
+
+
+def sequences(messages: list[Subscribed]) -> dict[str, list[int]]:
+    found = defaultdict(list)
+    for headers, _, _ in messages:
+        customer_id, _, sequence = headers["ce_id"].rpartition(":")
+        found[customer_id].append(int(sequence))
+    return found
+
+
+def a_process(world: World, kafka: str, *options: str) -> subprocess.Popen[str]:
+    """A relay that has begun to publish."""
+    command = (sys.executable, "-m", "tests.relay.a_relay", world.url, kafka, *options)
+    started = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "publishes\n"
+    return started
+
+
+def test_a_change_is_published_as_it_is_shown_with_the_headers_of_cloudevents(
+    worlds: Worlds, kafka_address: str
+) -> None:
+    world = worlds(shards=2)
+    world.customers("客户一", "C2")
+    world.customers("D1", shard=1)
+    list(world.months("客户一", "C2"))
+    list(world.months("D1", shard=1))
+    assert publish(world, kafka_address).tier_changes == 18
+    found = subscribed(kafka_address, world.name)
+    shown = {change.id: to_json(change.published()) for change in world.decided()}
+    assert {headers["ce_id"]: value for headers, _, value in found} == shown
+    assert len(found) == len(shown) == 18
+    headers, key, _ = next(each for each in found if each[0]["ce_id"] == "客户一:1")
+    assert key == "客户一".encode()
+    assert headers == {
+        "ce_specversion": "1.0", "ce_id": "客户一:1", "ce_source": f"guanxi/{world.name}",
+        "ce_type": "guanxi.tier_change.v1", "ce_subject": "客户一", "ce_partitionkey": "客户一", "ce_time": AT,
+        "content-type": "application/json",
+    }  # fmt: skip
+
+
+def test_a_refusal_is_published_without_the_original(worlds: Worlds, kafka_address: str) -> None:
+    world = worlds()
+    world.refuse(1)
+    world.take(b"{")
+    assert publish(world, kafka_address).refusals == 2
+    found = subscribed(kafka_address, world.name, REJECTED)
+    told = {to_json(refusal.published(at)) for refusal, at in world.refused()}
+    assert {value for _, _, value in found} == told
+    assert all(refusal.original.encode() not in value for refusal, _ in world.refused() for _, _, value in found)
+    named, nameless = sorted(found, key=lambda each: each[1] is None)
+    assert (named[0]["ce_id"], named[1]) == ("0:0", named[0]["ce_subject"].encode())
+    assert nameless[0]["ce_id"] == "0:1"
+    assert "ce_subject" not in nameless[0]
+
+
+def test_what_was_published_is_not_published_again_and_what_came_since_is(worlds: Worlds, kafka_address: str) -> None:
+    world = worlds()
+    world.customers("C1")
+    months = world.months("C1")
+    next(months)
+    assert publish(world, kafka_address).tier_changes == 1
+    assert publish(world, kafka_address).tier_changes == 0
+    next(months)
+    assert publish(world, kafka_address, transactions=False).tier_changes == 1
+    assert ids(subscribed(kafka_address, world.name)) == ["C1:1", "C1:2"]
+
+
+@pytest.mark.parametrize("options", [(), ("--no-transactions",)], ids=["transactions", "no-transactions"])
+def test_killed_at_any_moment_nothing_is_lost_and_each_comes_once_or_under_the_same_id(
+    options: tuple[str, ...], worlds: Worlds, kafka_address: str
+) -> None:
+    world = worlds(shards=2)
+    crowd = [f"C{n}" for n in range(25)]
+    world.customers(*crowd)
+    world.customers("D1", shard=1)
+    list(world.months(*crowd))
+    list(world.months("D1", shard=1))
+    moments = random.Random(1)
+    for _ in range(3):
+        killed = a_process(world, kafka_address, *options)
+        with pytest.raises(subprocess.TimeoutExpired):
+            killed.wait(moments.uniform(0, 0.3))
+        killed.kill()
+        killed.communicate()
+    publish(world, kafka_address, transactions=not options)
+    found = subscribed(kafka_address, world.name)
+    contents = defaultdict(set)
+    for headers, _, value in found:
+        contents[headers["ce_id"]].add(value)
+    assert contents == {change.id: {to_json(change.published())} for change in world.decided()}
+    if not options:
+        assert set(Counter(ids(found)).values()) == {1}
+        assert all(got == list(range(1, 7)) for got in sequences(found).values())
+    else:
+        assert all(list(dict.fromkeys(got)) == list(range(1, 7)) for got in sequences(found).values())
+
+
+def test_a_second_relay_shuts_out_the_first(worlds: Worlds, kafka_address: str) -> None:
+    world = worlds()
+    world.customers("C1")
+    months = world.months("C1")
+
+    async def both() -> None:
+        first, second = (Relay(world.url, kafka_address) for _ in range(2))
+        await first.start()
+        next(months)
+        while not first.published.tier_changes:
+            await asyncio.sleep(0.01)
+        await second.start()
+        next(months)
+        while not second.published.tier_changes:
+            next(months, None)
+            await asyncio.sleep(0.1)
+        with pytest.raises(Fenced, match="another relay publishes the log"):
+            await asyncio.wait_for(first.ended(), 20)
+        await second.stop()
+        await second.ended()
+
+    asyncio.run(both())
+    list(months)
+    publish(world, kafka_address)
+    assert ids(subscribed(kafka_address, world.name)) == [f"C1:{n}" for n in range(1, 7)]
+
+
+def test_a_log_that_lost_its_end_is_noticed_and_published_again_only_when_a_person_says_so(
+    worlds: Worlds, kafka_address: str
+) -> None:
+    world = worlds(shards=2)
+    world.customers("C1")
+    world.customers("D1", shard=1)
+    months = world.months("C1")
+    for _ in range(3):
+        next(months)
+    list(world.months("D1", shard=1, count=1))
+    publish(world, kafka_address)
+    world.cut(3)
+    with pytest.raises(
+        LogRestored, match=r"of shard 0 everything up to block 4 was, last C1:3, but it ends with block 3;"
+    ):
+        publish(world, kafka_address)
+    list(months)  # other blocks under the same numbers
+    with pytest.raises(LogRestored, match=r"but its block 4 is another one;.* run guanxi relay --accept-restored"):
+        publish(world, kafka_address)
+    assert len(ids(subscribed(kafka_address, world.name))) == 4
+    publish(world, kafka_address, accept_restored=True)
+    found = ids(subscribed(kafka_address, world.name))
+    assert Counter(found)["D1:1"] == 1
+    assert [each for each in found if each != "D1:1"][3:] == [change.id for change in world.decided()][:-1]
+    assert publish(world, kafka_address).tier_changes == 0
+
+
+def test_a_block_with_more_messages_than_a_batch_holds_is_published_in_parts(
+    worlds: Worlds, kafka_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MOST_MESSAGES", 4)
+    world = worlds()
+    crowd = [f"C{n}" for n in range(10)]
+    world.customers(*crowd)
+    list(world.months(*crowd, count=2))
+    assert publish(world, kafka_address).tier_changes == 20
+    assert Counter(ids(subscribed(kafka_address, world.name))) == Counter(change.id for change in world.decided())
