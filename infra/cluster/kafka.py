@@ -15,7 +15,7 @@ from infra.cluster.processes import Running
 from infra.cluster.topics import TOPICS, Topic
 from infra.cluster.trouble import ClusterTrouble, PortTaken, library
 
-READY_WITHIN_S: Final = 60
+READY_WITHIN_S: Final = 120
 ANSWERS_WITHIN_S: Final = 2
 _WHICH_REQUESTS: Final = struct.pack(">ihhih", 10, 18, 0, 0x67786368, -1)
 """ApiVersions, the first request of any client: length, request, version, a number the answer repeats, no client name.

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -20,23 +21,30 @@ from infra.cluster import processes
 from infra.cluster.processes import Running
 from infra.cluster.trouble import ClusterTrouble, PortTaken, missing_extra
 
-READY_WITHIN_S: Final = 60
+READY_WITHIN_S: Final = 120
 USER: Final = "guanxi"
 DATABASE: Final = "postgres"
 """Always there; logs and tests make schemas of their own in it."""
 
 _UNPRIVILEGED: Final = "nobody"
 _THROUGH_FOLDERS: Final = "+dac_override"
+_HELD: Final = "pre-existing shared memory block"
+"""What a server says that may not start yet: processes of one that was killed still end, and hold its memory until then."""
+
+
+class _Survivors(Exception):
+    """Processes of a killed server are not gone yet: it can be started in a moment."""
 
 
 class Database:
-    """The server of a folder. The folder holds ``data``, ``log``, ``pid`` and ``password``."""
+    """The server of a folder, which holds ``data``, ``log``, ``pid`` and ``password``. options: settings other than its own."""
 
     name = "postgres"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._data = folder / "data"
+        self._options = dict(options or {})
         self.log = folder / "log"
         self.pid_file = folder / "pid"
 
@@ -49,18 +57,23 @@ class Database:
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
             self._initialise(programs)
-        said = self.log.stat().st_size if self.log.exists() else 0
-        options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self._options}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         command = [*_as_whom(), str(programs / "postgres"), "-D", str(self._data), *words]
-        running = processes.start(command, self._folder, self.log, self.pid_file, port)
-        try:
-            self._wait(running, programs, said)
-        except BaseException:
-            self.stop(running)
-            self.pid_file.unlink(missing_ok=True)
-            raise
-        return running
+        until = time.monotonic() + READY_WITHIN_S
+        while True:
+            said = self.log.stat().st_size if self.log.exists() else 0
+            running = processes.start(command, self._folder, self.log, self.pid_file, port)
+            try:
+                self._wait(running, programs, said, until)
+            except _Survivors:
+                time.sleep(processes.TICK_S)
+            except BaseException:
+                self.stop(running)
+                self.pid_file.unlink(missing_ok=True)
+                raise
+            else:
+                return running
 
     def stop(self, running: Running, grace_s: float = processes.GRACE_S) -> None:
         """End it and return when it is gone: open connections are cut, what was committed is written down."""
@@ -100,10 +113,11 @@ class Database:
             )
         half.replace(self._data)
 
-    def _wait(self, running: Running, programs: Path, said: int) -> None:
-        until = time.monotonic() + READY_WITHIN_S
+    def _wait(self, running: Running, programs: Path, said: int, until: float) -> None:
         while time.monotonic() < until:
             if not processes.lives(running):
+                if _HELD in processes.said_since(self.log, said):
+                    raise _Survivors
                 words = processes.last_words(self.log, said)
                 if not processes.is_free(running.port):
                     raise PortTaken(running.port)

@@ -130,13 +130,18 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def last_words(log: Path, beginning_at: int = 0) -> str:
-    """The last line of a log that says what went wrong, or the last at all, looked for from a byte on."""
+def said_since(log: Path, beginning_at: int) -> str:
+    """What a log says from a byte on; nothing where there is none."""
     try:
         with log.open("rb") as file:
             file.seek(beginning_at)
-            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+            return file.read().decode("utf-8", "replace")
     except OSError:
-        lines = []
+        return ""
+
+
+def last_words(log: Path, beginning_at: int = 0) -> str:
+    """The last line of a log that says what went wrong, or the last at all, looked for from a byte on."""
+    lines = [line.strip() for line in said_since(log, beginning_at).splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in ("FATAL", "ERROR", "Exception", "No space"))]
     return (telling or lines or ["it said nothing"])[-1]

@@ -1,9 +1,11 @@
-"""A cluster of one's own: up, down, what was killed, what is in the way. One folder, in the order of a day."""
+"""A cluster of one's own: up, down, what was killed, what is in the way."""
 
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -22,9 +24,9 @@ PARTITIONS = 3
 class Up:
     """A cluster that runs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.cluster = LocalCluster(folder)
-        self.addresses: Addresses = self.cluster.up(partitions=PARTITIONS)
+    def __init__(self, cluster: LocalCluster) -> None:
+        self.cluster = cluster
+        self.addresses: Addresses = cluster.up(partitions=PARTITIONS)
 
     def pid(self, service: str) -> int:
         (pid,) = (found.pid for found in self.cluster.status() if found.service == service)
@@ -32,16 +34,24 @@ class Up:
         return pid
 
     def states(self) -> list[str]:
-        return [found.state for found in self.cluster.status()]
+        return states(self.cluster)
+
+
+def states(cluster: LocalCluster) -> list[str]:
+    return [found.state for found in cluster.status()]
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("cluster")
-    try:
-        yield Up(folder)
-    finally:
-        LocalCluster(folder).down()
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = tmp_path_factory.mktemp("cluster")
+    yield made
+    LocalCluster(made).down()
+
+
+@pytest.fixture
+def up(folder: Path) -> Up:
+    """One cluster for all: whatever a test before did to it, it runs."""
+    return Up(LocalCluster(folder))
 
 
 def test_the_topics_are_there_as_the_table_says(up: Up) -> None:
@@ -81,28 +91,68 @@ def test_nobody_is_let_in_without_the_password(up: Up) -> None:
         psycopg.connect(f"postgresql://guanxi@127.0.0.1:{port}/postgres", connect_timeout=5).close()
 
 
-def test_after_a_kill_and_a_hang_up_starts_them_again_with_their_data(up: Up) -> None:
+def sent(up: Up, topic: str, value: bytes) -> list[bytes]:
+    """Send a record to each partition of a topic -> what is in the topic then."""
     producer = KafkaProducer(bootstrap_servers=up.addresses.kafka, acks="all")
-    producer.send("bank.customers.v1", key=b"C1", value=b"kept", partition=2).get(timeout=20)
+    for partition in range(PARTITIONS):
+        producer.send(topic, key=b"C1", value=value, partition=partition).get(timeout=20)
     producer.close()
+    return found_in(up, topic)
+
+
+def found_in(up: Up, topic: str) -> list[bytes]:
+    consumer = KafkaConsumer(bootstrap_servers=up.addresses.kafka, auto_offset_reset="earliest")
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    consumer.assign(places)
+    ends, found = consumer.end_offsets(places), []
+    while any(consumer.position(place) < ends[place] for place in places):
+        found += [record.value for records in consumer.poll(timeout_ms=1_000).values() for record in records]
+    consumer.close()
+    return found
+
+
+def test_after_a_kill_and_a_hang_up_starts_them_again_with_their_data(up: Up, folder: Path) -> None:
+    sent(up, "bank.customers.v1", b"kept")
     with psycopg.connect(up.addresses.postgres) as connection:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (7)")
     broker, database = up.pid("kafka"), up.pid("postgres")
     os.kill(broker, signal.SIGKILL)
     os.kill(database, signal.SIGSTOP)
-
     assert up.states() == ["died", "died"]
+    data, empty = folder / "kafka" / "data", "guanxi.rejected.v1"
+    for partition in range(PARTITIONS):
+        # As after a kill seconds after a topic was made: whose a folder is stands in it late, but before its first record.
+        (data / f"{empty}-{partition}" / "partition.metadata").unlink(missing_ok=True)
+        assert (data / f"bank.customers.v1-{partition}" / "partition.metadata").exists()
+
     assert up.cluster.up() == up.addresses
     assert up.states() == ["running", "running"]
     assert {up.pid("kafka"), up.pid("postgres")}.isdisjoint({broker, database})
-    consumer = KafkaConsumer(bootstrap_servers=up.addresses.kafka, auto_offset_reset="earliest")
-    consumer.assign([TopicPartition("bank.customers.v1", 2)])
-    (records,) = consumer.poll(timeout_ms=20_000).values()
-    consumer.close()
-    assert [record.value for record in records] == [b"kept"]
+    assert found_in(up, "bank.customers.v1") == [b"kept"] * PARTITIONS
     with psycopg.connect(up.addresses.postgres) as connection:
         assert connection.execute("SELECT n FROM kept").fetchall() == [(7,)]
+    assert {path.name.rpartition("-")[2] for path in data.glob(f"{empty}-*")} == {"0", "1", "2", "stray"}
+    assert sent(up, empty, b"new") == [b"new"] * PARTITIONS
+
+
+def test_a_database_waits_for_what_is_left_of_one_that_was_killed(up: Up, folder: Path) -> None:
+    """A process of it that still works holds its memory; no second server may come near the data meanwhile."""
+    log = folder / "postgres" / "log"
+    with psycopg.connect(up.addresses.postgres) as connection, ThreadPoolExecutor(1) as pool:
+        left = connection.info.backend_pid
+        os.kill(left, signal.SIGSTOP)
+        try:
+            os.kill(up.pid("postgres"), signal.SIGKILL)
+            again = pool.submit(up.cluster.up)
+            ends = time.monotonic() + 30
+            while log.read_text().count("pre-existing shared memory block") < 2:
+                assert time.monotonic() < ends
+                time.sleep(0.02)
+        finally:
+            os.kill(left, signal.SIGCONT)
+        assert again.result(30) == up.addresses
+    assert up.states() == ["running", "running"]
 
 
 def test_down_leaves_nothing_running_and_down_again_is_harmless(up: Up) -> None:
@@ -113,17 +163,19 @@ def test_down_leaves_nothing_running_and_down_again_is_harmless(up: Up) -> None:
     assert not up.cluster.down()
 
 
-def test_a_port_of_another_program_is_not_taken(up: Up) -> None:
+def test_a_port_of_another_program_is_not_taken(tmp_path: Path) -> None:
+    cluster = LocalCluster(tmp_path)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(ClusterTrouble, match=r"port \d+: the port belongs to another program; give another"):
-            up.cluster.up(postgres_port=other.getsockname()[1])
-    assert up.states() == ["stopped", "stopped"]
+            cluster.up(postgres_port=other.getsockname()[1])
+    assert states(cluster) == ["stopped", "stopped"]
 
 
-def test_without_room_nothing_is_started(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_room_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "ROOM_BYTES", 1 << 60)
+    cluster = LocalCluster(tmp_path)
     with pytest.raises(ClusterTrouble, match="free some space"):
-        up.cluster.up()
-    assert up.states() == ["stopped", "stopped"]
+        cluster.up()
+    assert states(cluster) == ["stopped", "stopped"]
