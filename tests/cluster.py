@@ -7,6 +7,7 @@ if they run; else a local cluster, one for all processes of a run, ended with it
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from infra.cluster import processes
 from infra.cluster.together import LocalCluster
 
 KAFKA: Final = "GUANXI_TEST_KAFKA"
@@ -37,6 +39,9 @@ def finish() -> None:
         began_by = folder.name.removeprefix(_PREFIX)
         if began_by == str(os.getpid()) or not _lives(began_by):
             LocalCluster(folder).down()
+            for pid_file in folder.glob("postgres-*/pid"):  # tests/postgres_server.py
+                if (running := processes.recorded(pid_file)) is not None:
+                    processes.end(running, signal.SIGINT)
             shutil.rmtree(folder, ignore_errors=True)
 
 

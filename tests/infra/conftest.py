@@ -9,13 +9,12 @@ from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
 from tests.conformance.event_log import draft
 from tests.infra.a_postgres_log import OpenUrl
-from tests.postgres_server import Server, running
+from tests.postgres_server import Server
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    with running() as server:
-        yield server
+def postgres(postgres_url: str) -> Server:
+    return Server(postgres_url)
 
 
 @pytest.fixture
@@ -53,6 +52,6 @@ def log(url: str, opened: OpenUrl) -> PostgresEventLog:
 def writer(postgres: Server) -> Iterator[str]:
     """A role that may log in and owns nothing."""
     role = f"writer_{uuid.uuid4().hex[:12]}"
-    postgres.run(f"CREATE ROLE {role} LOGIN")
+    postgres.new_role(role)
     yield role
     postgres.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
