@@ -12,10 +12,11 @@ BIN := .venv/bin
 LIBRARIES := .venv/.libraries
 READY := .venv/.ready
 DEV := .venv/.dev
+STREAM := .venv/.stream
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" .venv/lock/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help setup dev demo test check torture fuzz bench generated lock clean \
+.PHONY: help setup dev demo cluster test check torture fuzz bench generated lock clean \
 	check-format check-lint check-types check-imports check-bans check-text check-generated check-coverage check-docs
 
 help: ## this list
@@ -44,6 +45,14 @@ $(DEV): $(READY) requirements-dev.lock
 
 demo: setup ## a small bank from records to tier changes; DATA=folder takes the public bank data there instead
 	@$(BIN)/guanxi demo $(if $(DATA),--data "$(DATA)")
+
+cluster: $(STREAM) ## Kafka and PostgreSQL on this machine, started, and the libraries of the stream
+	@$(BIN)/guanxi cluster up
+
+$(STREAM): $(READY) requirements-stream.lock
+	@echo "Adding what the stream needs"
+	@$(PYTHON) tools/libraries.py .venv requirements-stream.lock
+	@touch $@
 
 test: dev ## all tests, on all cores
 	@echo "== tests"; $(BIN)/python -m pytest -q -n auto $(ARGS)
@@ -103,6 +112,8 @@ lock: ## the locks anew from pyproject.toml
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install -q --disable-pip-version-check pip-tools jgo
 	@$(COMPILE) --extra build --extra kafka --extra postgres --extra cluster --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra build --extra kafka --extra postgres --extra cluster --constraint requirements-dev.lock \
+		--output-file requirements-stream.lock pyproject.toml
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"])' | \
 		$(COMPILE) --output-file requirements-fuzz.lock -
 	@.venv/lock/bin/python -m infra.cluster.lock

@@ -15,8 +15,8 @@ from guanxi.cli.render import put_csv, put_json_lines
 from infra.cluster.together import LocalCluster, default_folder
 from infra.cluster.topics import DEFAULT_PARTITIONS
 
-VARIABLES: Final = {"kafka": "GUANXI_KAFKA", "postgres": "GUANXI_POSTGRES"}
-"""Under which name the address of each service is exported."""
+VARIABLES: Final = {"kafka": "GUANXI_KAFKA", "postgres": "GUANXI_LOG"}
+"""Under which name the address of each service is exported: the names that the other commands read."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _PORT: Final = click.IntRange(1, 65_535)

@@ -54,7 +54,7 @@ def test_up_prints_json_lines_in_a_pipe() -> None:
 def test_up_prints_lines_for_a_shell_that_it_can_trust() -> None:
     said = run("cluster", "up", "--partitions", "2", "--kafka-port", "1", "--format", "table")
     assert said.stdout == (
-        "export GUANXI_KAFKA=127.0.0.1:1\nexport GUANXI_POSTGRES='postgresql://guanxi:a'\"'\"'b@127.0.0.1:2/postgres'\n"
+        "export GUANXI_KAFKA=127.0.0.1:1\nexport GUANXI_LOG='postgresql://guanxi:a'\"'\"'b@127.0.0.1:2/postgres'\n"
     )
 
 
