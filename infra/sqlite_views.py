@@ -17,7 +17,8 @@ import msgspec
 
 from aggregates.customer import Customer
 from aggregates.shard import Shard
-from infra.sqlite_answers import SqliteAnswers, quoted, select
+from infra.answers import quoted
+from infra.sqlite_answers import SqliteAnswers
 from processors.ports import ViewsUnusable
 from processors.tail import Told
 from projections.catalog import PROJECTIONS
@@ -253,8 +254,8 @@ class SqliteViews(SqliteAnswers):
             live_basis, basis = self.basis(), rebuilt.basis()
             yield from differences(
                 self._projections,
-                lambda table: self._rows(select(table)),
-                lambda table: rebuilt._rows(select(table)),
+                lambda table: self._rows(self._select(table)),
+                lambda table: rebuilt._rows(rebuilt._select(table)),
                 live_basis,
                 basis,
             )

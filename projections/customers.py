@@ -50,9 +50,9 @@ def restored(packed: bytes, basis: Basis) -> Customer:
     return customer
 
 
-def spot_rows(kept: Iterable[Kept]) -> Iterator[dict[str, Any]]:
+def spot_rows(kept: Iterable[tuple[str, int | str]]) -> Iterator[dict[str, Any]]:
     """Rows of `guanxi aum` as they are kept: customer_id, spot, minor units (CONTRACT §4)."""
-    for customer_id, spot, _ in kept:
+    for customer_id, spot in kept:
         yield {"customer_id": customer_id, "spot": narrow(spot)}
 
 
