@@ -2,7 +2,9 @@
 
 A log is a schema: `log` (one row: name, incarnation), `shard` (one row each: its number and its 16 bytes), `migration`
 (what was done to the schema), and `journal_0`, `journal_1`, … one table a shard, so that nothing of one shard (index,
-vacuum, a lock on the table) is in another's way. Number of shards and identities are fixed when the log is made.
+vacuum, a lock on the table) is in another's way. Number of shards and identities are fixed when the log is made. Beside
+the journals: the keys of customers (`infra.postgres_vault`) and what is asked of the shards' owners
+(`infra.postgres_commands`).
 
 Triggers refuse to update, delete or truncate for everyone, the owner and replication included, and let in the next block
 alone. Whoever writes blocks needs no more than SELECT and INSERT; DDL is the owner's, run once, never by a worker.
@@ -10,84 +12,22 @@ alone. Whoever writes blocks needs no more than SELECT and INSERT; DDL is the ow
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
-from infra.postgres_session import Address, address_of, failure
-from processors.ports import LogUnusable
+from infra.postgres_session import Address, Session, address_of, failure
+from infra.postgres_tables import MIGRATIONS, journal
+from processors.ports import LogDamaged, LogUnusable
 
 MOST_SHARDS: Final = 4096
+NO_LOG: Final = "no log is here; let its owner make it first, with guanxi log create"
 _LOCK_SECONDS = 3.0
 """A migration gives up instead of keeping those who write waiting behind it."""
-
-
-class Migration(NamedTuple):
-    """A step from one version of the schema to the next, in one transaction with all others that are due.
-
-    needs: the lowest version that a program must know to use the log after it. A step that only adds leaves it as it
-    was, so that programs that run go on: the log first, the programs after it.
-    """
-
-    version: int
-    what: str
-    needs: int
-    statements: Callable[[str, int], Iterator[Composed]]
-
-
-def journal(shard_number: int) -> str:
-    """The table of a shard's blocks."""
-    return f"journal_{shard_number}"
-
-
-def _tables(schema: str, shards: int) -> Iterator[Composed]:
-    names: dict[str, Any] = {"schema": Identifier(schema), "refuse": Identifier(schema, "refuse_change")}
-    yield SQL(
-        "CREATE FUNCTION {refuse}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN "
-        "RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'restrict_violation'; END $$"
-    ).format(**names)
-    yield SQL(
-        "CREATE TABLE {schema}.log (name text NOT NULL, incarnation text NOT NULL, shards integer NOT NULL)"
-    ).format(**names)
-    yield SQL("CREATE TABLE {schema}.shard (number integer PRIMARY KEY, id uuid NOT NULL UNIQUE)").format(**names)
-    for number in range(shards):
-        shard = uuid.uuid4()
-        names |= {"journal": Identifier(schema, journal(number)), "shard": Literal(str(shard))}
-        names |= {"in_order": Identifier(schema, f"{journal(number)}_in_order")}
-        yield SQL("INSERT INTO {schema}.shard VALUES ({number}, {shard})").format(number=Literal(number), **names)
-        # The columns of the library's own table; a block is compressed already: stored beside the row, as it is.
-        yield SQL(
-            "CREATE TABLE {journal} (originator_id uuid NOT NULL CHECK (originator_id = {shard}), "
-            "originator_version bigint NOT NULL, topic text NOT NULL, state bytea NOT NULL, "
-            "PRIMARY KEY (originator_id, originator_version))"
-        ).format(**names)
-        yield SQL("ALTER TABLE {journal} ALTER COLUMN state SET STORAGE EXTERNAL").format(**names)
-        yield SQL(
-            "CREATE FUNCTION {in_order}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN "
-            "IF NEW.originator_version <> (SELECT COALESCE(MAX(originator_version), 0) + 1 FROM {journal} "
-            "WHERE originator_id = {shard}) THEN "
-            "RAISE EXCEPTION 'the log is append-only: only the next block can be written' "
-            "USING ERRCODE = 'restrict_violation'; END IF; RETURN NEW; END $$"
-        ).format(**names)
-        yield SQL(
-            "CREATE TRIGGER in_order BEFORE INSERT ON {journal} FOR EACH ROW EXECUTE FUNCTION {in_order}()"
-        ).format(**names)
-        yield SQL("ALTER TABLE {journal} ENABLE ALWAYS TRIGGER in_order").format(**names)
-    for table in ("log", "shard", "migration", *map(journal, range(shards))):
-        names["table"] = Identifier(schema, table)
-        yield SQL(
-            "CREATE TRIGGER no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION {refuse}()"
-        ).format(**names)
-        # Also where session_replication_role says that triggers are for others.
-        yield SQL("ALTER TABLE {table} ENABLE ALWAYS TRIGGER no_change").format(**names)
-
-
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the journal, a table a shard", 1, _tables),)
 
 
 def create_log(url: str, *, shards: int = 1, name: str | None = None, writer: str | None = None) -> None:
@@ -129,6 +69,8 @@ def create_log(url: str, *, shards: int = 1, name: str | None = None, writer: st
                 f"{address.shown}: this log has {there} shards and keeps them; for {shards} make another, with ?schema="
             )
         if writer is not None:
+            if against := usable(*_version(connection, address.schema)):
+                raise LogUnusable(f"{address.shown}: {against}")
             _grant(connection, address.schema, shards, writer)
 
 
@@ -140,8 +82,53 @@ def migrate(url: str) -> list[str]:
     address = address_of(url)
     with _owning(address) as connection:
         if connection.execute("SELECT to_regclass(%s)::text", (f"{address.schema}.migration",)).fetchone() == (None,):
-            raise LogUnusable(f"{address.shown}: no log is here; let its owner make it first")
-        return _migrate(connection, address.schema, _shards(connection, address.schema))
+            raise LogUnusable(f"{address.shown}: {NO_LOG}")
+        shards = _shards(connection, address.schema)
+        done = _migrate(connection, address.schema, shards)
+        for role in _writers(connection, address.schema) if done else ():
+            _grant(connection, address.schema, shards, role)  # on what is new
+        return done
+
+
+class Identity(NamedTuple):
+    """What a log is: given when it was made, for ever."""
+
+    name: str
+    incarnation: str
+    shards: int
+
+
+def identity_of(session: Session, shown: str) -> Identity:
+    """Of the log in the session's schema. shown: where that is, for people. Raises LogUnusable, LogDamaged."""
+    where = Identifier(session.schema)
+    with session.get_connection() as connection:
+        found = connection.execute(
+            "SELECT to_regclass(%s) IS NULL AS missing", (f"{session.schema}.migration",)
+        ).fetchone()
+        if found is None or found["missing"]:
+            raise LogUnusable(f"{shown}: {NO_LOG}")
+        step = connection.execute(
+            SQL("SELECT MAX(version) AS version, MAX(needs) AS needs FROM {}.migration").format(where)
+        ).fetchone()
+        if step and (against := usable(step["version"], step["needs"])):
+            raise LogUnusable(f"{shown}: {against}")
+        log = connection.execute(SQL("SELECT name, incarnation, shards FROM {}.log").format(where)).fetchone()
+    if log is None:
+        raise LogDamaged(f"{shown}: the log forgot its name; restore the log from a copy")
+    return Identity(log["name"], log["incarnation"], log["shards"])
+
+
+def there_is_a_log(url: str) -> bool:
+    """Whether a log is in the schema of the URL, of whatever version. Raises LogUnusable."""
+    address = address_of(url)
+    try:
+        with psycopg.connect(address.conninfo) as connection:
+            found = connection.execute(
+                "SELECT to_regclass(%s) IS NOT NULL", (f"{address.schema}.migration",)
+            ).fetchone()
+    except psycopg.Error as error:
+        raise failure(address.shown, error) from error
+    return found == (True,)
 
 
 def usable(version: int | None, needs: int | None) -> str | None:
@@ -149,7 +136,8 @@ def usable(version: int | None, needs: int | None) -> str | None:
     known = MIGRATIONS[-1].version
     if version is None or version < known:
         return (
-            f"its tables are of version {version or 0}, this program needs {known}: let the owner of the log migrate it"
+            f"its tables are of version {version or 0}, this program needs {known}: "
+            "let the owner of the log migrate it, with guanxi log migrate"
         )
     if needs is not None and needs > known:
         return f"its tables are of version {version}, which this program ({known}) does not know: install a newer one"
@@ -182,15 +170,37 @@ def _migrate(connection: Connection[TupleRow], schema: str, shards: int) -> list
     return [step.what for step in due]
 
 
+def _version(connection: Connection[TupleRow], schema: str) -> tuple[int | None, int | None]:
+    found = connection.execute(
+        SQL("SELECT MAX(version), MAX(needs) FROM {}.migration").format(Identifier(schema))
+    ).fetchone()
+    return found or (None, None)
+
+
 def _shards(connection: Connection[TupleRow], schema: str) -> int:
     found = connection.execute(SQL("SELECT shards FROM {}.log").format(Identifier(schema))).fetchone()
     return int(found[0]) if found else 0
 
 
+def _writers(connection: Connection[TupleRow], schema: str) -> list[str]:
+    """The roles that were let in as writers before."""
+    found = connection.execute(
+        "SELECT grantee::regrole::text FROM pg_class, aclexplode(relacl) "
+        "WHERE oid = to_regclass(%s) AND privilege_type = 'INSERT' AND grantee NOT IN (relowner, 0)",
+        (f"{schema}.{journal(0)}",),
+    )
+    return [role for (role,) in found]
+
+
 def _grant(connection: Connection[TupleRow], schema: str, shards: int, role: str) -> None:
+    """Let a role read the log and append to it, and nothing more."""
     to = Identifier(role)
     connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), to))
-    for table in ("log", "shard", "migration"):
+    for table in ("log", "shard", "migration", "command"):
         connection.execute(SQL("GRANT SELECT ON {} TO {}").format(Identifier(schema, table), to))
-    for number in range(shards):
-        connection.execute(SQL("GRANT SELECT, INSERT ON {} TO {}").format(Identifier(schema, journal(number)), to))
+    for table in ("vault_key", "vault_master", *map(journal, range(shards))):
+        connection.execute(SQL("GRANT SELECT, INSERT ON {} TO {}").format(Identifier(schema, table), to))
+    connection.execute(SQL("GRANT UPDATE (wrapped) ON {} TO {}").format(Identifier(schema, "vault_key"), to))
+    connection.execute(
+        SQL("GRANT EXECUTE ON FUNCTION {}(smallint, jsonb) TO {}").format(Identifier(schema, "put_command"), to)
+    )

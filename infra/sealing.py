@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.master_key import KEY_BYTES, MASTER_VARIABLE, VaultError
 
-__all__ = ["CACHED_CIPHERS", "CACHED_KEYS", "DESTROYED", "KeyDestroyed", "Sealing"]
+__all__ = ["CACHED_CIPHERS", "CACHED_KEYS", "DESTROYED", "WRAPPED_BYTES", "KeyDestroyed", "Sealing"]
 
 CACHED_KEYS = 131_072
 """Keys kept unwrapped: about 0.3 KB of memory each; a look in the file costs 6 µs or more."""
@@ -142,6 +142,14 @@ class Sealing:
         self._pending[customer_id] = nonce + self._wrapping.encrypt(nonce, key, _wrap_context(customer_id))
         self._keep_key(customer_id, key)
         return self._new_cipher(customer_id, key)
+
+    def _opens(self, customer_id: str, wrapped: bytes) -> bool:
+        """Whether this is a key of this customer."""
+        try:
+            self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _wrap_context(customer_id))
+        except InvalidTag:
+            return False
+        return True
 
     def _unwrapped(self, customer_id: str, wrapped: bytes) -> bytes:
         try:

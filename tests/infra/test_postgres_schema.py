@@ -10,10 +10,14 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from infra import postgres_schema
 from infra.postgres_log import PostgresEventLog
-from infra.postgres_schema import MIGRATIONS, Migration, create_log, migrate
+from infra.postgres_schema import create_log, migrate
+from infra.postgres_tables import MIGRATIONS, Migration
 from processors.ports import LogUnusable
 from tests.conformance.event_log import draft
 from tests.postgres_server import Server
+
+LAST = MIGRATIONS[-1].version
+NOW = [step.version for step in MIGRATIONS]
 
 
 @pytest.fixture
@@ -110,15 +114,17 @@ def test_a_migration_runs_once_while_another_process_writes(
     create_log(url, shards=2)
     log = PostgresEventLog(url, write=True)
     log.append(draft(("C1", b"before")))
-    known(monkeypatch, Migration(2, "one more table", 1, add_table), Migration(3, "a column", 1, add_column))
-    with pytest.raises(LogUnusable, match="of version 1, this program needs 3: let the owner of the log migrate it"):
+    known(
+        monkeypatch, Migration(LAST + 1, "one more table", 1, add_table), Migration(LAST + 2, "a column", 1, add_column)
+    )
+    with pytest.raises(LogUnusable, match=rf"of version {LAST}, this program needs {LAST + 2}: .*guanxi log migrate"):
         PostgresEventLog(url)
     assert migrate(url) == ["one more table", "a column"]
     assert migrate(url) == []
     assert log.append(draft(("C1", b"after"))) == 2
     assert [block.body for block in log.blocks()] == [b"before", b"after"]
     log.close()
-    assert versions(postgres, schema) == [1, 2, 3]
+    assert versions(postgres, schema) == [*NOW, LAST + 1, LAST + 2]
     PostgresEventLog(url).close()
     monkeypatch.setattr(postgres_schema, "MIGRATIONS", MIGRATIONS)
     PostgresEventLog(url).close()  # a program that does not know them: they only added
@@ -129,9 +135,11 @@ def test_a_log_that_needs_a_newer_program_is_not_touched(
 ) -> None:
     create_log(url)
     with monkeypatch.context() as newer:
-        known(newer, Migration(2, "another meaning", 2, add_table))
+        known(newer, Migration(LAST + 1, "another meaning", LAST + 1, add_table))
         migrate(url)
-    with pytest.raises(LogUnusable, match=r"of version 2, which this program \(1\) does not know: install a newer one"):
+    with pytest.raises(
+        LogUnusable, match=rf"of version {LAST + 1}, which this program \({LAST}\) does not know: install"
+    ):
         PostgresEventLog(url, write=True)
 
 
@@ -139,10 +147,10 @@ def test_a_migration_that_fails_leaves_nothing_of_those_before_it(
     postgres: Server, url: str, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_log(url)
-    known(monkeypatch, Migration(2, "one more table", 1, add_table), Migration(3, "broken", 1, fail))
+    known(monkeypatch, Migration(LAST + 1, "one more table", 1, add_table), Migration(LAST + 2, "broken", 1, fail))
     with pytest.raises(LogUnusable, match="no_such_table"):
         migrate(url)
-    assert versions(postgres, schema) == [1]
+    assert versions(postgres, schema) == NOW
     assert postgres.run(f"SELECT to_regclass('{schema}.added')::text") == [(None,)]
 
 
@@ -150,11 +158,11 @@ def test_a_migration_does_not_keep_writers_waiting_behind_it(
     postgres: Server, url: str, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_log(url)
-    known(monkeypatch, Migration(2, "a column", 1, add_column))
+    known(monkeypatch, Migration(LAST + 1, "a column", 1, add_column))
     monkeypatch.setattr(postgres_schema, "_LOCK_SECONDS", 0.1)
     with psycopg.connect(postgres.url()) as holder:
         holder.execute(f"SELECT COUNT(*) FROM {schema}.journal_0")  # type: ignore[arg-type]
         with pytest.raises(LogUnusable, match="lock timeout"):
             migrate(url)
-    assert versions(postgres, schema) == [1]
+    assert versions(postgres, schema) == NOW
     assert migrate(url) == ["a column"]
