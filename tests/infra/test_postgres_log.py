@@ -12,6 +12,7 @@ from infra import block as layout
 from infra import postgres_log
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
+from infra.postgres_session import Session, address_of
 from processors.ports import Draft, EventLog, LogUnusable, LostShard
 from tests.conformance.event_log import FILE, EventLogConformance, Open, draft
 from tests.infra.a_postgres_log import OpenUrl, as_nobody_would, bodies, schema_of
@@ -88,6 +89,23 @@ def test_shards_do_not_wait_for_one_another(postgres: Server, opened: OpenUrl) -
         holder.rollback()
     logs[0].refresh()
     assert logs[0].append(draft(("C1", b"1"))) == 1
+
+
+def test_all_shards_of_a_process_share_one_connection(postgres: Server) -> None:
+    url = postgres.url(schema=f"log_{uuid.uuid4().hex[:12]}", application_name="shared")
+    create_log(url, shards=8)
+    session = Session(address_of(url))
+    logs = [PostgresEventLog(url, number, write=True, session=session) for number in range(8)]
+    for log in logs:
+        log.append(draft(("C1", b"1")))
+    asked = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'shared'"
+    assert postgres.run(asked) == [(1,)]
+    logs[0].close()  # the others go on
+    assert logs[1].append(draft(("C1", b"2"))) == 2
+    assert logs[2].wait(0, after=0)
+    session.close()
+    assert PostgresEventLog(url, 3, session=session).head().block == 1
+    session.close()
 
 
 # ------------------------------------------------------------------------------------------ who tails

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from infra import block as layout
+from infra import postgres_log
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
 from processors.ports import LogDamaged, LogUnusable
@@ -174,6 +175,26 @@ def test_a_block_that_goes_missing_is_noticed_by_who_reads_on(
     as_nobody_would(postgres, url, "DELETE FROM journal WHERE originator_version = 2")
     with pytest.raises(LogDamaged, match="block 2 is missing"):
         list(log.blocks(1))
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_opening_looks_at_the_ends_and_a_check_at_all(
+    postgres: Server, url: str, opened: OpenUrl, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr(postgres_log, "_LOOKED_AT", 2)
+    log = opened(url, write=True)
+    for at in range(5):
+        log.append(draft(("C1", b"%d" % at)))
+    log.check_numbers()
+    as_nobody_would(postgres, url, f"DELETE FROM journal WHERE originator_version = {missing}")
+    if missing == 1:
+        with pytest.raises(LogDamaged, match="blocks are missing before block 5"):
+            opened(url)
+    else:
+        again = opened(url, write=True)
+        assert again.append(draft(("C1", b"5"))) == 6
+        with pytest.raises(LogDamaged, match="blocks are missing before block 6"):
+            again.check_numbers()
 
 
 def test_blocks_of_a_log_that_forgot_its_shard_are_not_passed_over(
