@@ -9,21 +9,20 @@ import os
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
-
-import msgspec
 
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies, Policy, PolicyRefused
 from guanxi import policy_file
+from guanxi.derived import UNREADABLE, delete, is_cut, is_damage
 from guanxi.errors import FoundWrong, UserError
 from guanxi.reading import Batch, batches, batches_of
+from guanxi.reports import Blocks, Progress, Say, Status, nothing, now
 from guanxi.settings import Settings
 from infra.history_pages import SqliteHistoryPages
 from infra.ids import IdIndex, IdIndexError
@@ -41,43 +40,7 @@ from projections.differences import Difference
 from projections.feed import Freshness
 from projections.moment import Moment
 
-# Damaged; no database; tables missing.
-_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-_UNREADABLE = (sqlite3.DatabaseError, msgspec.MsgspecError)
-
 Opened = TypeVar("Opened", SqliteEventLog, SqliteViews, SqliteHistoryPages)
-
-Progress = Callable[[int, int | None, int], None]
-"""Told bytes done, bytes in all if known, records seen."""
-Blocks = Callable[[int, int], None]
-"""Told blocks done and blocks in all."""
-Say = Callable[[str], None]
-
-
-class Status(msgspec.Struct, frozen=True):
-    """Where a log stands."""
-
-    log: str
-    blocks: int
-    lines: int
-    stored_bytes: int
-    customers: int
-    first_month: str | None
-    closed_through: str | None
-    policies: list[str]
-    views_block: int
-    snapshot_block: int
-    history_block: int
-    being_written: bool
-
-
-def _nothing(*_: object) -> None:
-    """Tells nobody."""
-
-
-def now() -> str:
-    """The commit clock, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Bank:
@@ -87,7 +50,7 @@ class Bank:
     Raises UserError, LogBusy, LogUnusable, LogDamaged, VaultError, ViewsUnusable.
     """
 
-    def __init__(self, settings: Settings, *, write: bool, say: Say = _nothing, begin: bool = True) -> None:
+    def __init__(self, settings: Settings, *, write: bool, say: Say = nothing, begin: bool = True) -> None:
         """begin: give a log without any policy the built-in one."""
         self.path = settings.log_file
         self._stack = ExitStack()
@@ -108,7 +71,7 @@ class Bank:
 
     # ------------------------------------------------------------------------------------------ taking records
 
-    def ingest(self, paths: Sequence[str], progress: Progress = _nothing) -> Counts:
+    def ingest(self, paths: Sequence[str], progress: Progress = nothing) -> Counts:
         """Take the records of files in their order ("-": standard input). What is taken stays taken, come what may.
 
         A file that was left in the middle (a crash, Ctrl-C) goes on behind what was taken, provided it still begins with
@@ -130,7 +93,7 @@ class Bank:
         return self.counts
 
     def ingest_lines(
-        self, name: str, lines: Iterable[bytes], total: int | None = None, progress: Progress = _nothing
+        self, name: str, lines: Iterable[bytes], total: int | None = None, progress: Progress = nothing
     ) -> Counts:
         """Take records made by a program, one a line without newline, under a name that stands for a file's."""
         with self._plainly():
@@ -167,7 +130,7 @@ class Bank:
             yield
         except (sqlite3.Error, IdIndexError) as error:
             do = "check disk space and permissions, then run the same command again"
-            if isinstance(error, IdIndexError) or _is_damage(error):
+            if isinstance(error, IdIndexError) or is_damage(error):
                 do = (
                     f"delete {self._beside('ids')}, {self._beside('snapshot')} and {self._beside('history')}, which are "
                     "made anew, "
@@ -224,7 +187,7 @@ class Bank:
         lines = (line for _, _, line in self.lines_of(customer_id, basis.block))
         return folded(customer_id, lines, Policies(basis.policies), basis.first_month)
 
-    def rebuild(self, *, check: bool, progress: Blocks = _nothing) -> Iterator[Difference]:
+    def rebuild(self, *, check: bool, progress: Blocks = nothing) -> Iterator[Difference]:
         """Every projection anew from the log. check: tell each difference from the live ones and change nothing.
 
         Without check the new ones take the place of the live ones; no difference is told.
@@ -275,13 +238,13 @@ class Bank:
 
     def _fit(self, views: str) -> bool:
         """Whether views are whole, of this log and stand at its end."""
-        if _is_cut(views):
+        if is_cut(views):
             return False
         try:
             with SqliteViews(views) as found:
                 basis, stale = found.basis(), found.stale
-        except (ViewsUnusable, *_UNREADABLE) as error:
-            if not _is_damage(error):
+        except (ViewsUnusable, *UNREADABLE) as error:
+            if not is_damage(error):
                 raise
             return False
         if basis.block > self._log.head().block:  # perhaps a writer went on between the two looks
@@ -308,7 +271,7 @@ class Bank:
             keeper = self._open_keeper()
             keeper.recover()
         except (DerivedAhead, IdIndexError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
+            if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                 raise
             if isinstance(error, DerivedAhead):
                 self._say(
@@ -339,8 +302,8 @@ class Bank:
     def _open_keeper(self) -> Keeper:
         self.views = self._open_views()
         for suffix in ("ids", "snapshot", "history"):
-            if _is_cut(self._beside(suffix)):
-                _delete(self._beside(suffix))
+            if is_cut(self._beside(suffix)):
+                delete(self._beside(suffix))
         self._ids = IdIndex(self._beside("ids"))
         self._pages = SqliteHistoryPages(self._beside("history"))
         snapshots = SqliteSnapshots(self._beside("snapshot"))
@@ -348,17 +311,17 @@ class Bank:
 
     def _open_views(self) -> SqliteViews:
         path = self._beside("views")
-        if _is_cut(path):
-            _delete(path)
+        if is_cut(path):
+            delete(path)
         try:
             views = SqliteViews(path, write=True)
             if not views.stale and views.basis().shard_id in ("", self._log.shard.hex()):
                 return views
             views.close()
-        except (ViewsUnusable, *_UNREADABLE) as error:
-            if not _is_damage(error):
+        except (ViewsUnusable, *UNREADABLE) as error:
+            if not is_damage(error):
                 raise
-        _delete(path)
+        delete(path)
         return SqliteViews(path, write=True)
 
     def _discard_derived(self) -> None:
@@ -368,7 +331,7 @@ class Bank:
         if hasattr(self, "_pages"):
             self._pages.close()
         for suffix in ("views", "ids", "snapshot", "history"):
-            _delete(self._beside(suffix))
+            delete(self._beside(suffix))
 
     def _closing(self, thing: Opened) -> Opened:
         self._stack.callback(thing.close)
@@ -392,38 +355,6 @@ class Bank:
             self._stack.close()
 
 
-def open_bank(settings: Settings, *, write: bool, say: Say = _nothing) -> Bank:
+def open_bank(settings: Settings, *, write: bool, say: Say = nothing) -> Bank:
     """Open the bank that the settings name; see ``Bank``."""
     return Bank(settings, write=write, say=say)
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Whether a file is not what was written, rather than busy, full or not to be had."""
-    while error is not None:
-        if isinstance(error, msgspec.MsgspecError):
-            return True
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-        if code in _DAMAGE_CODES:
-            return True
-        error = error.__cause__
-    return False
-
-
-def _is_cut(path: str) -> bool:
-    """Whether a SQLite file is shorter than it says; SQLite itself may read what is missing as zeros."""
-    file, ahead = Path(os.path.realpath(path)), Path(os.path.realpath(path) + "-wal")
-    if not file.exists() or (ahead.exists() and ahead.stat().st_size):
-        return False
-    with file.open("rb") as opened:
-        header = opened.read(100)
-    if len(header) < 100 or header[24:28] != header[92:96]:  # the count of pages is then not to be relied on
-        return bool(header) and len(header) < 100
-    page_bytes = int.from_bytes(header[16:18], "big")
-    return file.stat().st_size < (65_536 if page_bytes == 1 else page_bytes) * int.from_bytes(header[28:32], "big")
-
-
-def _delete(path: str) -> None:
-    """Delete a derived file; views may be a link to the file they were rebuilt into."""
-    for file in {os.path.realpath(path), path}:
-        for suffix in ("", "-wal", "-shm"):
-            Path(file + suffix).unlink(missing_ok=True)
