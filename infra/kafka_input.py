@@ -1,0 +1,200 @@
+"""The partitions of a group's member, read from Kafka with aiokafka. See ``processors.inputs.Inputs``.
+
+The consumer of Faust itself hands over one message at a time, some 12,000 a second; this one hands over what a fetch
+brought. Kafka's own positions are never read: the log's are the truth (``docs/adr/0013-faust-as-the-shell.md``).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+
+from processors.inputs import Assigned, Fetched, InputLost, InputsUnusable
+from processors.ports import Input
+
+SESSION_S: Final = 10
+"""A member that is not heard of for so long has its partitions given to others."""
+REBALANCE_S: Final = 120
+"""So long the group waits for a member that finishes what it does, which may be the close of a month."""
+POLL_S: Final = 300
+WAIT_MS: Final = 100
+"""A fetch that finds nothing is answered after so long; a partition that was full meanwhile has to wait for it."""
+PARTITION_BYTES: Final = 4 * 1024 * 1024
+FETCH_BYTES: Final = 32 * 1024 * 1024
+CONNECT_S: Final = 10
+LEAVE_S: Final = 5
+
+_NONE: Final = TopicPartition("", 0)
+"""No partition: aiokafka takes an empty list for all."""
+
+
+class KafkaInput:
+    """See ``processors.inputs.Inputs``. address: `host:port`, several with commas; member: a name for the broker's tools."""
+
+    def __init__(self, address: str, topics: Sequence[str], group: str, member: str) -> None:
+        self._address, self._topics, self._group, self._member = address, tuple(topics), group, member
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def join(self, revoked: Assigned, assigned: Assigned) -> None:
+        """See the port."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._address,
+            client_id=self._member,
+            group_id=self._group,
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            check_crcs=True,
+            session_timeout_ms=SESSION_S * 1000,
+            heartbeat_interval_ms=SESSION_S * 1000 // 5,
+            rebalance_timeout_ms=REBALANCE_S * 1000,
+            max_poll_interval_ms=POLL_S * 1000,
+            fetch_max_wait_ms=WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            metadata_max_age_ms=30_000,  # so soon it is seen that a topic got more partitions
+        )
+        async with self._told():
+            try:
+                await asyncio.wait_for(consumer.start(), CONNECT_S)
+            except BaseException:
+                await _quietly(consumer.stop())
+                raise
+        self._consumer = consumer
+        consumer.subscribe(self._topics, listener=_Listener(consumer, revoked, assigned))
+
+    async def leave(self) -> None:
+        """See the port."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await _quietly(consumer.stop())
+
+    async def partitions(self) -> Mapping[str, int]:
+        """See the port."""
+        async with self._told():
+            client = AIOKafkaClient(bootstrap_servers=self._address, client_id=self._member)
+            try:
+                await asyncio.wait_for(client.bootstrap(), CONNECT_S)
+                found = await asyncio.wait_for(client.fetch_all_metadata(), CONNECT_S)
+            finally:
+                await _quietly(client.close())
+        return {topic: len(found.partitions_for_topic(topic) or ()) for topic in self._topics}
+
+    async def topic_ids(self) -> Mapping[str, str]:
+        """See the port."""
+        return {}
+
+    async def bounds(self, inputs: Collection[Input]) -> Mapping[Input, tuple[int, int]]:
+        """See the port."""
+        partitions = [TopicPartition(*source) for source in inputs]
+        async with self._told():
+            begins = await self._joined.beginning_offsets(partitions)
+            ends = await self._joined.end_offsets(partitions)
+        return {(p.topic, p.partition): (begins[p], ends[p]) for p in partitions}
+
+    async def poll(self, inputs: Collection[Input], timeout_s: float, most: int) -> list[Fetched]:
+        """See the port."""
+        wanted = [TopicPartition(*source) for source in inputs] or [_NONE]
+        async with self._told():
+            found = await self._joined.getmany(*wanted, timeout_ms=int(timeout_s * 1000), max_records=most)
+        return [_fetched(partition, records) for partition, records in found.items()]
+
+    def seek(self, positions: Mapping[Input, int]) -> None:
+        """See the port."""
+        assigned = self._joined.assignment()
+        for source, offset in positions.items():
+            if (partition := TopicPartition(*source)) in assigned:
+                self._joined.seek(partition, offset)
+                self._joined.resume(partition)
+
+    async def unread(self, inputs: Collection[Input]) -> Mapping[Input, int]:
+        """See the port."""
+        found: dict[Input, int] = {}
+        for source in inputs:
+            partition = TopicPartition(*source)
+            if self._consumer is None or partition not in self._consumer.assignment():
+                continue
+            end = self._consumer.last_stable_offset(partition)
+            if end is not None and end >= 0:
+                with contextlib.suppress(KafkaError, asyncio.TimeoutError):
+                    found[source] = max(end - await asyncio.wait_for(self._consumer.position(partition), 1), 0)
+        return found
+
+    async def say(self, positions: Mapping[Input, int]) -> None:
+        """See the port."""
+        if self._consumer is None:
+            return
+        assigned = self._consumer.assignment()
+        offsets = {p: n for source, n in positions.items() if (p := TopicPartition(*source)) in assigned}
+        if offsets:
+            with contextlib.suppress(KafkaError, asyncio.TimeoutError, ValueError):
+                await asyncio.wait_for(self._consumer.commit(offsets), LEAVE_S)
+
+    @property
+    def _joined(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise InputsUnusable(f"{self._address}: not joined")
+        return self._consumer
+
+    @contextlib.asynccontextmanager
+    async def _told(self) -> AsyncIterator[None]:
+        """Tell what aiokafka raises as the port says."""
+        try:
+            yield
+        except OffsetOutOfRangeError as error:
+            ((partition, offset), *_) = error.args[0].items()
+            said = f"{partition.topic} {partition.partition}: the broker has no offset {offset} any more"
+            raise InputLost(said, (partition.topic, partition.partition)) from error
+        except (TimeoutError, KafkaError, OSError, AssertionError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise InputsUnusable(
+                f"Kafka {self._address}: {said}; check that the broker runs and can be reached"
+            ) from error
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Hands on what the group decided. Raises nothing: aiokafka would only log it."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, revoked: Assigned, assigned: Assigned) -> None:
+        self._consumer, self._revoked, self._assigned = consumer, revoked, assigned
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._revoked(frozenset((p.topic, p.partition) for p in revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        found = list(assigned)
+        for partition in found:
+            self._consumer.pause(partition)
+            self._consumer.seek(partition, 0)  # else it asks the broker for its position, and may find none
+        await self._assigned(frozenset((p.topic, p.partition) for p in found))
+
+
+def _fetched(partition: TopicPartition, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Fetched:
+    keys = [record.key for record in records]
+    values = [record.value for record in records]
+    return Fetched(
+        input=(partition.topic, partition.partition),
+        offsets=[record.offset for record in records],
+        end=records[-1].offset + 1,
+        keys=keys,
+        values=values,
+        headers={at: record.headers for at, record in enumerate(records) if record.headers},
+        size=sum(map(len, filter(None, keys))) + sum(map(len, filter(None, values))),
+    )
+
+
+async def _quietly(what: Any) -> None:
+    """Let go of a consumer whatever happens, and wait for no broker that is gone."""
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(what, LEAVE_S)
+
+
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it cannot do is raised, or tried again

@@ -1,0 +1,85 @@
+"""What a worker needs of the broker: its topics, consumed by a group, with positions that are the log's and not the broker's."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from processors.ports import Input
+
+Assigned = Callable[[frozenset[Input]], Awaitable[None]]
+
+
+class Fetched(msgspec.Struct):
+    """Consecutive messages of one partition; offsets may have gaps.
+
+    end: the offset behind the last; headers: place in the batch -> headers, of those few that have any; size: bytes of keys
+    and values.
+    """
+
+    input: Input
+    offsets: Sequence[int]
+    end: int
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Mapping[int, Sequence[tuple[str, bytes]]]
+    size: int
+
+
+class InputsUnusable(Exception):
+    """The broker cannot be reached or used: where, why, what to do. What was joined is to be left and joined anew."""
+
+
+class Unfit(Exception):
+    """The topics, the group and the log do not belong together: what is wrong, where, what to do."""
+
+
+class InputLost(InputsUnusable):
+    """The broker no longer has what follows a position. input: where."""
+
+    def __init__(self, said: str, source: Input) -> None:
+        super().__init__(said)
+        self.input = source
+
+
+class Inputs(Protocol):
+    """The partitions of some topics that the broker gave to this member of a group.
+
+    Nothing is read of a partition before it was ``seek``ed. A fetch under way goes on while the caller does not poll. For
+    one event loop. Raises InputsUnusable, from anything.
+    """
+
+    async def join(self, revoked: Assigned, assigned: Assigned) -> None:
+        """Become a member of the group.
+
+        revoked: called before partitions may be given to another; assigned: with all that are ours from now on, while none
+        is read. Neither may take long: the group waits.
+        """
+
+    async def leave(self) -> None:
+        """Leave the group at once, so that others need not wait; calls nothing any more. Raises nothing."""
+
+    async def partitions(self) -> Mapping[str, int]:
+        """Number of partitions of each topic, asked anew, also before joining; 0: there is no such topic."""
+
+    async def topic_ids(self) -> Mapping[str, str]:
+        """The broker's own id of each topic, another one where it was deleted and made again; empty: none is known."""
+
+    async def bounds(self, inputs: Collection[Input]) -> Mapping[Input, tuple[int, int]]:
+        """Offset of the first record kept and the one behind the last, of each."""
+
+    async def poll(self, inputs: Collection[Input], timeout_s: float, most: int) -> list[Fetched]:
+        """What there is of these partitions, so many records at most; waits for some.
+
+        Has to be called all the time, be it for no partition: who does not is taken for dead by the group. Raises InputLost
+        where one of them no longer has what was asked for: it is then to be seeked anew.
+        """
+
+    def seek(self, positions: Mapping[Input, int]) -> None:
+        """Read these partitions from there."""
+
+    async def unread(self, inputs: Collection[Input]) -> Mapping[Input, int]:
+        """How much was published and not polled yet, as last heard; what was not heard of is left out."""
+
+    async def say(self, positions: Mapping[Input, int]) -> None:
+        """Tell the broker how far each was taken, for its tools alone; a failure is not told."""
