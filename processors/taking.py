@@ -1,0 +1,382 @@
+"""The bulk path of a worker: from the broker into the logs of the shards that the group gave to it.
+
+A Faust service with a consumer of its own. It reads whole fetches while the worker's one thread folds what came before, so
+that the group hears of it also during the close of a month. Positions are those in the log: when shards are given, each input
+is read from where its log stands, wherever the broker believes it to be. How much is read ahead is bounded in bytes.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import mode
+
+from processors.gate import Waiting
+from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit
+from processors.ports import Input
+from processors.shard_writer import Shards, ShardWriter
+
+SHOW_S: Final = 1.0
+SHOW_BUSY_S: Final = 10.0
+"""While more waits to be taken, views are shown less often: they are written once for all that moved meanwhile."""
+SHOW_SHARE: Final = 10
+"""Showing takes at most one part in so many of the time."""
+CHECKPOINT_S: Final = 300.0
+SAY_S: Final = 5.0
+COLLECT_S: Final = 10.0
+TRY_AGAIN_S, TRY_AGAIN_AT_MOST_S = 0.25, 30.0
+READ_AHEAD_BYTES: Final = 64 << 20
+"""Of all inputs together; each has its part, one of those below at least."""
+READ_AHEAD_INPUT_BYTES: Final = 1 << 20, 8 << 20
+RECORDS_A_POLL: Final = 20_000
+POLL_S, POLL_FULL_S = 0.2, 0.02
+
+logger = logging.getLogger("guanxi.worker")
+Done = TypeVar("Done")
+
+
+class _Slot:
+    """A shard of this worker. reading: its inputs may be read; at: times of the loop's clock."""
+
+    def __init__(self, writer: ShardWriter) -> None:
+        self.writer = writer
+        self.reading = False
+        self.try_at = 0.0
+        self.shown_block = self.kept_block = self.said_block = 0
+        self.shown_at = self.kept_at = 0.0
+        self.show_cost_s = 0.0
+        self.full: set[Input] = set()
+
+
+class Taking(mode.Service):
+    """See the module.
+
+    name: the log's; inputs: of the topics of records; shards: of the log, from now on for the worker's thread alone; now: the
+    clock, ISO text; give_up: called where the worker has to end, which is then up to the caller.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Inputs,
+        topics: tuple[str, ...],
+        shards: Shards,
+        now: Callable[[], str],
+        give_up: Callable[[Unfit], None],
+    ) -> None:
+        super().__init__()
+        self._name, self._inputs, self._topics, self._shards = name, inputs, topics, shards
+        self._now, self._give_up = now, give_up
+        self._slots: dict[int, _Slot] = {}
+        self._thread = ThreadPoolExecutor(1, "guanxi-shards")
+        self._alone = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._given = False
+        self._topic_ids: Mapping[str, str] = {}
+        self.trouble = ""
+        """Why nothing at all is read; empty while all is well."""
+
+    # ------------------------------------------------------------------------------------------ life
+
+    async def on_start(self) -> None:
+        """Join the group. Raises Unfit, InputsUnusable."""
+        await self._join()
+
+    async def _join(self) -> None:
+        await self._check_partitions()
+        self._topic_ids = await self._inputs.topic_ids()
+        await self._inputs.join(self._revoked, self._assigned)
+
+    async def _check_partitions(self) -> None:
+        found = await self._inputs.partitions()
+        if set(found.values()) != {self._shards.count}:
+            said = ", ".join(f"{topic} has {n}" if n else f"{topic} is missing" for topic, n in found.items())
+            raise Unfit(
+                f"partitions: {said}, the log {self._name} has {self._shards.count} shards, and all have to be the same; "
+                "make the topics with as many partitions as the log has shards"
+            )
+
+    async def on_stop(self) -> None:
+        """Finish what is under way, write what is derived, leave the group."""
+        self._given = False
+        async with self._alone:
+            pass
+        for slot in self._slots.values():
+            if slot.reading:
+                slot.reading = False
+                await self._try(slot, slot.writer.checkpoint)
+        await self._say()
+        await self._inputs.leave()
+        await self._in_thread(self._shards.close)
+        self._thread.shutdown()
+
+    # ------------------------------------------------------------------------------------------ what the group decides
+
+    async def _revoked(self, _: frozenset[Input]) -> None:
+        self._given = False
+        for slot in self._slots.values():
+            if slot.reading:
+                await self._try(slot, slot.writer.show)
+        await self._say()
+
+    async def _assigned(self, inputs: frozenset[Input]) -> None:
+        numbers = {number for _, number in inputs}
+        missing = [
+            (topic, number) for number in sorted(numbers) for topic in self._topics if (topic, number) not in inputs
+        ]
+        try:
+            if missing:
+                topic, number = missing[0]
+                raise Unfit(
+                    f"{topic} {number}: given to another member of the group than the rest of shard {number}; "
+                    "end the other programs of this group, or those of another version"
+                )
+            if numbers and max(numbers) >= self._shards.count:
+                await self._check_partitions()
+        except Unfit as unfit:
+            self._give_up(unfit)
+            return
+        except InputsUnusable:
+            return  # the next poll says so
+        for number in self._slots.keys() - numbers:
+            await self._in_thread(self._slots.pop(number).writer.drop)
+        for number in sorted(numbers):
+            if number not in self._slots:
+                self._slots[number] = _Slot(ShardWriter(number, self._shards, self._topics, self._topic_ids, self._now))
+            slot = self._slots[number]
+            slot.reading, slot.try_at = False, 0.0
+        logger.info("shards: %s", ", ".join(map(str, sorted(numbers))) or "none")
+        self._given = True
+        self._wake.set()
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    @mode.Service.task
+    async def _read(self) -> None:
+        failures = 0
+        while not self.should_stop:
+            readable = list(self._readable())
+            full = any(slot.full for slot in self._slots.values())
+            try:
+                found = await self._inputs.poll(readable, POLL_FULL_S if full else POLL_S, RECORDS_A_POLL)
+                failures, self.trouble = 0, ""
+            except InputLost as lost:
+                await self._failed(self._slots[lost.input[1]], lost)
+                continue
+            except InputsUnusable as unusable:
+                failures += 1
+                await self._join_anew(unusable, failures)
+                continue
+            for fetched in found:
+                slot = self._slots.get(fetched.input[1])
+                if slot is not None and slot.reading:
+                    slot.writer.put(fetched)
+                    self._wake.set()
+
+    def _readable(self) -> Iterator[Input]:
+        """The inputs of which more may be read: a part of the memory each, given free at the half."""
+        if not self._given:
+            return
+        least, most = READ_AHEAD_INPUT_BYTES
+        limit = min(max(READ_AHEAD_BYTES // max(len(self._slots) * len(self._topics), 1), least), most)
+        for slot in self._slots.values():
+            if not slot.reading:
+                continue
+            for source in slot.writer.inputs:
+                waits = slot.writer.waiting_bytes(source)
+                if waits >= (limit // 2 if source in slot.full else limit):
+                    slot.full.add(source)
+                else:
+                    slot.full.discard(source)
+                    yield source
+
+    def _ending(self) -> bool:
+        """Whether the worker ends; asked anew behind each wait."""
+        return bool(self.should_stop)
+
+    async def _join_anew(self, why: InputsUnusable, failures: int) -> None:
+        if self._ending():
+            return
+        wait_s = _wait_s(failures)
+        self.trouble = str(why)
+        logger.warning("%s; trying again in %.1f s", why, wait_s)
+        await self._revoked(frozenset())
+        for slot in self._slots.values():
+            slot.reading = False
+        await self._inputs.leave()
+        await self.sleep(wait_s)
+        if not self._ending():
+            try:
+                await self._join()
+            except Unfit as unfit:
+                self._give_up(unfit)
+            except InputsUnusable:
+                pass  # the next poll says so
+
+    # ------------------------------------------------------------------------------------------ folding
+
+    @mode.Service.task
+    async def _fold(self) -> None:
+        while not self.should_stop:
+            self._wake.clear()
+            busy = False
+            for slot in list(self._slots.values()):
+                if self._given and not self.should_stop:
+                    busy = await self._turn(slot) or busy
+            if not busy:
+                await self._wait_for(self._wake, SHOW_S / 4)
+
+    async def _wait_for(self, event: asyncio.Event, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), timeout_s)
+
+    async def _turn(self, slot: _Slot) -> bool:
+        """Do what is next for a shard -> whether there was anything to take."""
+        writer, now = slot.writer, self.loop.time()
+        if not slot.reading:
+            if now >= slot.try_at:
+                await self._open(slot)
+            return False
+        busy = False
+        if writer.has_work:
+            busy = True
+            if await self._try(slot, writer.work):
+                writer.figures.failures = 0
+                writer.figures.trouble = ""
+        block = writer.figures.block
+        if slot.reading and block > slot.shown_block:
+            every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE)
+            if now - slot.kept_at >= CHECKPOINT_S:
+                if await self._try(slot, writer.checkpoint):
+                    slot.kept_at = slot.shown_at = self.loop.time()
+                    slot.shown_block = writer.figures.block
+            elif now - slot.shown_at >= every_s:
+                began = self.loop.time()
+                if await self._try(slot, writer.show):
+                    slot.shown_at = self.loop.time()
+                    slot.show_cost_s = slot.shown_at - began
+                    slot.shown_block = block
+        return busy
+
+    async def _open(self, slot: _Slot) -> None:
+        """Open a shard, or go on with it, and read on from where its log stands."""
+        positions: dict[Input, int] = {}
+
+        def begin() -> None:
+            positions.update(slot.writer.again())
+
+        if not await self._try(slot, begin):
+            return
+        try:
+            bounds = await self._inputs.bounds(positions)
+        except InputsUnusable as error:
+            await self._failed(slot, error)
+            return
+        if not self._given or slot.writer.number not in self._slots:
+            return
+        starts = {source: offset or bounds[source][0] for source, offset in positions.items()}
+        self._inputs.seek(starts)
+        slot.full.clear()
+        slot.shown_block = slot.writer.figures.block
+        slot.shown_at = slot.kept_at = self.loop.time()
+        slot.writer.figures.trouble = ""
+        slot.reading = True
+
+    async def _try(self, slot: _Slot, job: Callable[[], None]) -> bool:
+        """Do a piece of work in the thread -> whether it went well. What fails drops the shard; it is tried again later."""
+        async with self._alone:
+            try:
+                await self._in_thread(job)
+            except Exception as error:  # whatever it is: the state is dropped and read again from the log
+                await self._failed(slot, error)
+                return False
+        return True
+
+    async def _failed(self, slot: _Slot, error: Exception) -> None:
+        figures = slot.writer.figures
+        figures.failures += 1
+        wait_s = _wait_s(figures.failures)
+        figures.trouble = " ".join(str(error).split()) or type(error).__name__
+        logger.warning("shard %d: %s; trying again in %.1f s", slot.writer.number, figures.trouble, wait_s)
+        logger.debug("shard %d", slot.writer.number, exc_info=error)
+        slot.reading = False
+        slot.try_at = self.loop.time() + wait_s
+        await self._in_thread(slot.writer.drop)
+
+    async def _in_thread(self, job: Callable[[], Done]) -> Done:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+
+    # ------------------------------------------------------------------------------------------ now and then
+
+    @mode.Service.timer(SAY_S)
+    async def _say_now_and_then(self) -> None:
+        await self._say()
+
+    async def _say(self) -> None:
+        """Tell the broker how far the shards are, for its tools."""
+        positions: dict[Input, int] = {}
+        for slot in self._slots.values():
+            block = slot.writer.figures.block
+            if slot.reading and block > slot.said_block:
+                slot.said_block = block
+                positions.update({source: n for source, n in slot.writer.figures.positions.items() if n})
+        if positions:
+            await self._inputs.say(positions)
+
+    @mode.Service.timer(COLLECT_S)
+    async def _collect(self) -> None:
+        """Look for cycles among what is new since the last time; millions of customers hold none."""
+        async with self._alone:
+            await self._in_thread(_collect)
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    async def status(self) -> dict[str, Any]:
+        """Where the worker and each of its shards stand."""
+        shards = [await self._status(slot) for _, slot in sorted(self._slots.items())]
+        return {"log": self._name, "trouble": self.trouble, "shards": shards}
+
+    async def _status(self, slot: _Slot) -> dict[str, Any]:
+        writer, figures = slot.writer, slot.writer.figures
+        unread = await self._inputs.unread(writer.inputs) if slot.reading else {}
+        return {
+            "shard": writer.number,
+            "state": "taking" if slot.reading else "waiting" if figures.trouble else "opening",
+            "trouble": figures.trouble,
+            "block": figures.block,
+            "shown_block": slot.shown_block,
+            "committed_at": figures.committed_at,
+            "closed_through": figures.closed_through,
+            "taken": figures.taken,
+            "duplicate": figures.duplicate,
+            "refused": figures.refused,
+            "inputs": [
+                {
+                    "topic": source[0],
+                    "position": figures.positions.get(source, 0),
+                    "lag": unread[source] + writer.waiting(source) if source in unread else None,
+                    "held": _held(figures.held.get(source[0])),
+                }
+                for source in writer.inputs
+            ],
+        }
+
+
+def _held(waiting: Waiting | None) -> str:
+    if waiting is None:
+        return ""
+    return f"the close of {waiting.date} by {waiting.source} waits for {', '.join(waiting.others)}"
+
+
+def _wait_s(failures: int) -> float:
+    """How long to wait before a try behind so many that failed."""
+    return float(min(TRY_AGAIN_S * 2 ** min(failures - 1, 20), TRY_AGAIN_AT_MOST_S))
+
+
+def _collect() -> None:
+    gc.collect()
+    gc.freeze()
