@@ -21,6 +21,8 @@ KNOWN: Final[dict[str, int]] = {
     "PolicyRefused": WRONG_CALL,
     "BerkaError": WRONG_CALL,
     "ClusterTrouble": WRONG_CALL,
+    "Unfit": WRONG_CALL,
+    "InputsUnusable": WRONG_CALL,
     "NothingKnown": WRONG_CALL,
     "ViewsUnusable": WRONG_CALL,
     "Fenced": FOUND_WRONG,

@@ -20,7 +20,7 @@ from guanxi.policy_file import PolicyError
 from infra.cluster.trouble import ClusterTrouble
 from infra.sqlite_log import LogUnusable
 from infra.vault import VaultError
-from processors import ports, relay
+from processors import inputs, ports, relay
 from processors.ports import ViewsUnusable
 from projections.moment import NothingKnown
 from tests.cli.conftest import run
@@ -155,7 +155,7 @@ def test_the_errors_known_by_name_exist() -> None:
     known = (
         BerkaError, ClusterTrouble, LogUnusable, NothingKnown, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
         ports.LogBusy, ports.LogDamaged, ports.LostShard,
-        relay.Fenced, relay.LogRestored, relay.OutputAway, relay.OutputUnusable,
+        inputs.InputsUnusable, inputs.Unfit, relay.Fenced, relay.LogRestored, relay.OutputAway, relay.OutputUnusable,
     )  # fmt: skip
     assert {error.__name__ for error in known} == set(KNOWN)
 
