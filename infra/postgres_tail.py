@@ -11,8 +11,9 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from infra import block as layout
-from infra.postgres_schema import journal, usable
+from infra.postgres_schema import usable
 from infra.postgres_session import Session, address_of
+from infra.postgres_tables import journal
 from processors.ports import Block, LogDamaged, LogUnusable
 
 
