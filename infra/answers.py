@@ -3,20 +3,22 @@
 The same SQL on every store; a store says how it runs a query, where a table is, and what begins and ends a page.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from aggregates.account import balance_of, month_sum
 from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from
 from aggregates.packing import number_of
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
+from projections.catalog import PROJECTIONS
 from projections.counts import Counts
 from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
-from projections.feed import Basis, Freshness, Row
+from projections.differences import Difference, differences
+from projections.feed import Basis, Freshness, Projection, Row
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
 from projections.rejected import SHOWN, Rejected
@@ -26,6 +28,10 @@ from projections.tiers import UNDECIDED, tier_rows, tier_rows_at
 from projections.totals import Totals, totals_alerts
 
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
+
+
+CatchUp = Callable[[int], object]
+"""Tells rebuilt views the blocks up to a number."""
 
 
 class Answers:
@@ -76,9 +82,26 @@ class Answers:
         """How fresh the rows are; inside a ``page`` those of the page."""
         return self.basis().freshness
 
-    def of(self, customer_id: str) -> Self:  # noqa: ARG002
+    def of(self, customer_id: str) -> "Answers":  # noqa: ARG002
         """The answers of the shard that a customer is in: the only one."""
         return self
+
+    def rows_of(self, table: Table) -> Iterator[Row]:
+        """All rows of a projection in the order of its key, as the projection gave them."""
+        return self._rows(self._select(table))
+
+    def differences(
+        self, rebuilt: "Answers", projections: Sequence[Projection] = PROJECTIONS, catch_up: CatchUp | None = None
+    ) -> Iterator[Difference]:
+        """Where these rows differ from rebuilt ones that stand on the same block, its basis first.
+
+        catch_up: tells the rebuilt ones up to a block, where others may have told these in the meantime.
+        """
+        with self.page() as fresh:
+            if catch_up is not None and rebuilt.basis().block < fresh.block:
+                catch_up(fresh.block)
+            with rebuilt.page():
+                yield from differences(projections, self.rows_of, rebuilt.rows_of, self.basis(), rebuilt.basis())
 
     # ------------------------------------------------------------------------------------------ moments
 

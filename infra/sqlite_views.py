@@ -9,7 +9,7 @@ has its own write-ahead log, so that swapping is one atomic rename and readers o
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from aggregates.customer import Customer
 from aggregates.shard import Shard
 from infra.answers import quoted
 from infra.sqlite_answers import SqliteAnswers
+from infra.telling import untold
 from processors.ports import ViewsUnusable
 from processors.tail import Told
 from projections.catalog import PROJECTIONS
-from projections.differences import Difference, differences
 from projections.feed import Feed, Projection, basis_of
 from projections.table import Table
 
@@ -163,31 +163,16 @@ class SqliteViews(SqliteAnswers):
         With the first closed day every customer of the shard is put. Raises ViewsUnusable when a block is missing, when
         the rows are stale or another shard's, or when the store fails: then nothing was written.
         """
-        self._usable()
         if self._pages:
             raise ViewsUnusable(f"{self.path}: a page is being read with the same object; finish it first")
-        position = min(self._positions.values())
-        if through < position:
-            return
-        fresh = [told for told in feed.told if told.block > position]
-        if [told.block for told in fresh] != list(range(position + 1, through + 1)):
-            raise ViewsUnusable(
-                f"{self.path}: stands on block {position} and was not told all up to {through}; run: guanxi rebuild"
-            )
-        known = self.basis()
-        if known.shard_id not in ("", feed.shard_id):
-            raise ViewsUnusable(f"{self.path}: views of another log; delete it and run: guanxi rebuild")
-        begins = bool(feed.shard.first_month) and not known.first_month
-        customers = feed.shard.customers if begins and known.block else feed.customers
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._put_rows(msgspec.structs.replace(feed, told=fresh, customers=()))
-            several = iter(customers)
-            while step := sorted(islice(several, _CUSTOMERS_A_STEP), key=_id_of):
-                self._put_rows(msgspec.structs.replace(feed, told=(), customers=step))
-            self._connection.execute("UPDATE views SET block = ?", (through,))
-            basis = msgspec.json.encode(basis_of(feed.shard, feed.shard_id, through))
-            self._connection.execute("INSERT OR REPLACE INTO basis VALUES (1, ?)", (basis,))
+            self._positions = self._read_positions()  # another writer may have told the same
+            self._usable()
+            known = msgspec.structs.replace(self.basis(), block=min(self._positions.values()))
+            due = untold(feed, through, known, str(self.path), "run: guanxi rebuild")
+            if due is not None:
+                self._put_due(due, through)
             self._connection.execute("COMMIT")
         except BaseException as error:
             if self._connection.in_transaction:
@@ -195,7 +180,17 @@ class SqliteViews(SqliteAnswers):
             if isinstance(error, sqlite3.Error):
                 raise self._unusable(error) from error
             raise
-        self._positions = dict.fromkeys(self._positions, through)
+        if due is not None:
+            self._positions = dict.fromkeys(self._positions, through)
+
+    def _put_due(self, due: Feed, through: int) -> None:
+        self._put_rows(msgspec.structs.replace(due, customers=()))
+        several = iter(due.customers)
+        while step := sorted(islice(several, _CUSTOMERS_A_STEP), key=_id_of):
+            self._put_rows(msgspec.structs.replace(due, told=(), customers=step))
+        self._connection.execute("UPDATE views SET block = ?", (through,))
+        basis = msgspec.json.encode(basis_of(due.shard, due.shard_id, through))
+        self._connection.execute("INSERT OR REPLACE INTO basis VALUES (1, ?)", (basis,))
 
     def _put_rows(self, feed: Feed) -> None:
         for projection in self._projections:
@@ -247,18 +242,6 @@ class SqliteViews(SqliteAnswers):
         self.close()
         if self._replaces is not None:
             _delete(self.path)
-
-    def differences(self, rebuilt: "SqliteViews") -> Iterator[Difference]:
-        """Where these views differ from rebuilt ones that stand on the same block; positions and basis first."""
-        with self.page(), rebuilt.page():
-            live_basis, basis = self.basis(), rebuilt.basis()
-            yield from differences(
-                self._projections,
-                lambda table: self._rows(self._select(table)),
-                lambda table: rebuilt._rows(rebuilt._select(table)),
-                live_basis,
-                basis,
-            )
 
     def close(self) -> None:
         """Let go of the file; answers not read to their end have no more rows."""

@@ -263,17 +263,20 @@ def uncollected() -> Iterator[None]:
 
 
 @uncollected()
-def rebuild(log: EventLog, views: Views, progress: Progress = unheard, until: int | None = None) -> Shard:
-    """Every projection from the log alone, into empty views; nothing is decided again.
+def rebuild(
+    log: EventLog, views: Views, progress: Progress = unheard, until: int | None = None, behind: Shard | None = None
+) -> Shard:
+    """Every projection from the log alone, into empty views; nothing is decided again -> the shard behind the last block.
 
-    until: the last block to be told, None for all.
+    until: the last block to be told, None for all. behind: what an earlier call gave, to go on from there: the views
+    stand on that block.
     """
-    shard = Shard(Policies())
+    shard = Shard(Policies()) if behind is None else behind
     head = log.head().block if until is None else until
     feed: list[Told] = []
     touched: set[str] = set()
     lines_fed = 0
-    for block in log.blocks():
+    for block in log.blocks(0 if behind is None else views.stands):
         if block.number > head:
             break
         lines = decode_lines(block.body)

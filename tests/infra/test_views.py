@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from projections.catalog import PROJECTIONS
 from projections.counts import Counts
 from projections.feed import Feed, Freshness, Row
 from projections.table import Table
-from tests.projections.world import World, close, money, opened, record, rows
+from tests.conformance.views import OpenViews, ViewsConformance
+from tests.projections.world import World, close, money, opened, rows
 
 
 @pytest.fixture
@@ -24,6 +26,19 @@ def world(tmp_path: Path) -> Iterator[World]:
     yield found
     found.views.close()
     found.log.close()
+
+
+class TestSqliteViews(ViewsConformance):
+    @pytest.fixture
+    def open_views(self, tmp_path: Path) -> Iterator[OpenViews]:
+        with ExitStack() as stack:
+            yield lambda **how: stack.enter_context(SqliteViews(tmp_path / "views", write=True, **how))
+
+    @pytest.fixture
+    def answers(self, tmp_path: Path, open_views: OpenViews) -> Iterator[SqliteViews]:
+        open_views()  # makes the file
+        with SqliteViews(tmp_path / "views") as found:
+            yield found
 
 
 def feed_of(world: World) -> Feed:
@@ -47,39 +62,6 @@ def test_positions_and_freshness_follow_what_was_put(world: World, tmp_path: Pat
         assert again.stale == ()
         with pytest.raises(KeyError):
             again.position("nothing")
-
-
-def test_a_feed_put_again_changes_nothing(world: World) -> None:
-    world.take(opened("C1", "A1", "2026-01-01"), b"bad")
-    feed = feed_of(world)
-    world.views.put(feed, 1)
-    before = world.views.counts()
-    world.views.put(feed, 1)
-    assert world.views.counts() == before
-    world.take(b"bad")
-    world.views.put(feed_of(world), 2)  # told from block 1 on
-    assert world.views.counts()["refused"] == {"not_json": 2}
-    world.views.put(feed, 1)  # older than the rows
-    assert world.views.freshness.block == 2
-
-
-@pytest.mark.parametrize(("kept", "through"), [((1,), 2), ((0,), 2), ((0, 1), 3), ((0, 1), 1), ((), 1)])
-def test_a_feed_with_a_block_missing_or_too_many_is_refused(world: World, kept: tuple[int, ...], through: int) -> None:
-    world.take(opened("C1", "A1", "2026-01-01"))
-    world.take(opened("C2", "A1", "2026-01-01"))
-    feed = feed_of(world)
-    feed.told = [feed.told[at] for at in kept]
-    with pytest.raises(ViewsUnusable, match="was not told all"):
-        world.views.put(feed, through)
-    assert world.views.freshness.block == 0
-    assert list(world.views.tiers()) == []
-
-
-def test_views_of_another_log_are_refused(world: World) -> None:
-    world.tell(opened("C1", "A1", "2026-01-01"))
-    world.take(opened("C2", "A1", "2026-01-01"))
-    with pytest.raises(ViewsUnusable, match="another log"):
-        world.views.put(Feed(world.told, (), world.shard, "s2"), 2)
 
 
 class _Failing:
@@ -107,46 +89,7 @@ def test_a_fold_that_fails_writes_nothing_at_all(world: World, tmp_path: Path) -
         assert views.counts()["taken"] == {"account_opened": 1}
 
 
-def test_the_first_close_puts_everyone_because_it_brings_value_dates_forward(world: World) -> None:
-    """A valuation and a later purchase before F fall on one day with F known: the balance of an untouched customer."""
-    world.take(opened("C1", "G1", "2025-12-01", 0, "gold"))
-    value = record("valuation_updated", "C1", on="2025-12-10", account_id="G1", market_value=100, currency="CNY")
-    world.take(value | {"value_date": "2025-12-10"}, money("product_purchased", "C1", "G1", 7, "2025-12-20"))
-    world.put()
-    assert rows(world.views.aum(), "spot") == [(107,)]
-    world.tell(close("2026-01-05"))
-    customer = world.shard.customers.get("C1")
-    assert customer is not None
-    assert customer.spot_minor != 107
-    assert rows(world.views.aum(), "spot") == [(customer.spot_minor,)]
-
-
 # ---------------------------------------------------------------------------------------------- reading
-
-
-def test_rows_come_in_the_order_of_the_bytes_of_the_ids(world: World) -> None:
-    ids = ["b", "a", "B", "é", "z", "\U0001f600", "\uffee", "客户", "a b", "a\u0000", "10", "9"]
-    views = world.tell(*(opened(c, "A1", "2026-01-01") for c in ids), close("2026-01-31"))
-    expected = [(c,) for c in sorted(ids, key=str.encode)]
-    assert rows(views.tiers(), "customer_id") == expected
-    assert rows(views.aum(), "customer_id") == expected
-    assert rows(views.aum(month="2026-01"), "customer_id") == expected
-    assert expected != [(c,) for c in sorted(ids, key=lambda c: c.encode("utf-16-be"))]
-
-
-def test_a_page_stands_on_one_block_whatever_is_written_meanwhile(world: World, tmp_path: Path) -> None:
-    world.tell(opened("C1", "A1", "2026-01-01", 1), opened("C2", "A1", "2026-01-01", 1))
-    with SqliteViews(tmp_path / "views") as reader:
-        with reader.page() as fresh:
-            some = reader.aum()
-            assert next(some)["spot"] == 1
-            world.tell(money("deposit", "C2", "A1", 5, "2026-01-02"), close("2026-01-02"))
-            assert next(some)["spot"] == 1
-            assert reader.freshness == fresh == Freshness("s1", 1, None)
-            assert rows(reader.aum(), "spot") == [(1,), (1,)]
-            assert next(some, None) is None
-        assert rows(reader.aum(), "spot") == [(1,), (6,)]
-        assert reader.freshness == Freshness("s1", 2, "2026-01-02")
 
 
 def test_an_answer_left_in_the_middle_lets_go_of_its_block(world: World, tmp_path: Path) -> None:

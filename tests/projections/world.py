@@ -12,6 +12,7 @@ from infra.sqlite_log import SqliteEventLog
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
 from processors.intake import Intake, Origin
+from processors.policies import activation
 from processors.stored import decode_lines
 from processors.tail import Told, told
 from projections.feed import Feed
@@ -49,15 +50,25 @@ def close(on: str, **fields: Any) -> dict[str, Any]:
 class World:
     """See the module."""
 
-    def __init__(self, folder: Path, *policies: Policy) -> None:
+    def __init__(self, folder: Path, *policies: Policy, views: Any = None, shard_id: str = "s1") -> None:
+        """policies: known from before the log; without any the built-in one is. views: a file in the folder unless given."""
         self.log = SqliteEventLog(":memory:")
         self.shard = Shard(Policies(policies or (Policy(),)))
         self.told: list[Told] = []
         vault = Vault(":memory:", b"k" * 32)
         self.intake = Intake(self.log, self.shard, IdIndex(None), vault, self.told.append, lambda: AT)
-        self.views = SqliteViews(folder / "views", write=True)
-        self._policies = policies or (Policy(),)
+        self.views = SqliteViews(folder / "views", write=True) if views is None else views
+        self.shard_id = shard_id
+        self._policies: tuple[Policy, ...] = policies or (Policy(),)
         self._at = 0
+
+    def begin(self) -> None:
+        """Let the log itself bring the built-in policy, as that of a bank does; only before anything is taken."""
+        self.shard.policies = Policies()
+        self._policies = ()
+        found = activation(self.shard, Policy())
+        assert found is not None
+        self.intake.activate(found)
 
     def take(self, *records: dict[str, Any] | bytes) -> None:
         """One batch, one block or more."""
@@ -68,7 +79,7 @@ class World:
     def put(self) -> None:
         """Bring the views to the end of the log."""
         touched = [self.shard.customers.ensure(customer_id) for customer_id in self.intake.touched]
-        self.views.put(Feed(self.told, touched, self.shard, "s1"), self.log.head().block)
+        self.views.put(Feed(self.told, touched, self.shard, self.shard_id), self.log.head().block)
         self.told.clear()
         self.intake.touched.clear()
 
@@ -78,8 +89,12 @@ class World:
         self.put()
         return self.views
 
+    def feed(self) -> Feed:
+        """What was not put yet, with everyone."""
+        return Feed(list(self.told), list(self.shard.customers), self.shard, self.shard_id)
+
     def rebuilt(self, path: Path) -> SqliteViews:
-        """Views made from the log alone."""
+        """Views in a file made from the log alone."""
         shard = Shard(Policies(self._policies))
         feed: list[Told] = []
         for block in self.log.blocks():
@@ -88,7 +103,7 @@ class World:
                 shard.evolve(line)
             feed.append(told(block, lines, shard))
         views = SqliteViews.beside(path)
-        views.put(Feed(feed, shard.customers, shard, "s1"), self.log.head().block)
+        views.put(Feed(feed, shard.customers, shard, self.shard_id), self.log.head().block)
         return views
 
 
