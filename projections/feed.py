@@ -158,11 +158,45 @@ class Basis(msgspec.Struct, frozen=True):
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """How fresh an answer is: the block it stands on, and through which date business days are closed (None: none)."""
+    """How fresh an answer is: the block it stands on, and through which date business days are closed (None: none).
+
+    blocks: of a log of several shards, the block of each, by number; then `shard` is empty, `block` the sum, and the days
+    are closed in all of them.
+    """
 
     shard: str
     block: int
     closed_through: str | None
+    blocks: tuple[int, ...] = ()
+
+
+class BasisOfShards(Basis, frozen=True):
+    """What several shards have in common: days closed in all of them, every policy that one of them knows."""
+
+    blocks: tuple[int, ...] = ()
+
+    @property
+    def freshness(self) -> Freshness:
+        """See ``Freshness``."""
+        return Freshness(
+            self.shard_id, self.block, iso(self.closed_through) if self.closed_through else None, self.blocks
+        )
+
+
+def basis_over(bases: Sequence[Basis]) -> Basis:
+    """The basis of answers over shards, by number: the only one's, or what they have in common."""
+    if len(bases) == 1:
+        return bases[0]
+    return BasisOfShards(
+        "",
+        sum(basis.block for basis in bases),
+        min((basis.first_month for basis in bases if basis.first_month), default=0),
+        min(basis.last_closed for basis in bases),
+        min(basis.closed_through for basis in bases),
+        max(basis.retained_months for basis in bases),
+        max((basis.policies for basis in bases), key=len),
+        tuple(basis.block for basis in bases),
+    )
 
 
 def basis_of(shard: Shard, shard_id: str, block: int) -> Basis:

@@ -12,11 +12,15 @@ KnownAt = datetime | int
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """as_of: the business date, 0 for the newest state; known: what the log knew then, or all that it knows now."""
+    """as_of: the business date, 0 for the newest state; known: what the log knew then, or all that it knows now.
+
+    shards: the same moment in each shard of a log that has several, by number; then `known` is of all of them together.
+    """
 
     as_of: Day
     known: Known
     is_all_known: bool
+    shards: tuple["Moment", ...] = ()
 
     @property
     def is_now(self) -> bool:
