@@ -34,6 +34,7 @@ _ADVICE = (
     ("53300", "let fewer processes connect, or raise max_connections of the server"),
     ("28", "check user and password: PGPASSWORD and ~/.pgpass are read"),
     ("3D000", "create the database, or name another one"),
+    ("42P01", "let the owner of the log migrate it"),
     ("42501", "let the owner of the log grant this to the user, or connect as one who may"),
     ("25006", "connect to the primary server as one who writes"),
     ("57014", "it took longer than statement_timeout allows: see what the server is busy with"),
@@ -183,6 +184,7 @@ class Session(PostgresDatastore):
 
     def __init__(self, address: Address, *, read_only: bool = False) -> None:
         super().__init__(dbname="", host="", port="", user="", password="", schema=address.schema)
+        self.address = address
         self.pool = _OneConnection(address, read_only=read_only)  # type: ignore[assignment]
 
     def register_type_adapters(self) -> None:

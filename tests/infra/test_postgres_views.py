@@ -1,0 +1,400 @@
+"""The views on PostgreSQL: the law of every store of rows, and what a database that many use can promise and do wrong."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from guanxi.simulator import stream
+from infra.answers import Answers
+from infra.postgres_schema import create_log
+from infra.postgres_view_tables import view_grants
+from infra.sqlite_views import SqliteViews
+from processors.keeper import rebuild
+from processors.partition import partition_of
+from processors.ports import ViewsUnusable
+from projections.catalog import PROJECTIONS
+from projections.counts import Counts
+from projections.feed import Feed, Row
+from projections.moment import NothingKnown
+from tests.conformance.views import OpenViews, ViewsConformance
+from tests.infra.a_postgres_bank import PostgresBank
+from tests.postgres_server import Server
+from tests.projections.world import World, close, money, opened, rows
+
+
+def shard_of_id(customer_id: str) -> int:
+    return partition_of(customer_id, 2)
+
+
+def shard_of(line: bytes) -> int | None:
+    """The shard that a record goes to, None: all."""
+    try:
+        customer_id = json.loads(line).get("customer_id")
+    except ValueError:
+        return 0
+    return None if customer_id is None else shard_of_id(customer_id)
+
+
+def alive(bank: PostgresBank, folder: Path, number: int = 0) -> World:
+    """A shard whose log knows its name and brought its policy, as a rebuild finds it."""
+    world = World(folder, views=bank.open(number))
+    world.shard_id = world.log.shard.hex()
+    world.begin()
+    return world
+
+
+def iter_clock() -> Callable[[], str]:
+    """A second later each time it is asked."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now() -> str:
+        nonlocal at
+        at += timedelta(seconds=1)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    return now
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
+
+
+@pytest.fixture
+def bank(postgres: Server, stack: ExitStack) -> PostgresBank:
+    """A log of one shard."""
+    return PostgresBank(postgres, 1, stack)
+
+
+class TestPostgresViews(ViewsConformance):
+    @pytest.fixture
+    def open_views(self, bank: PostgresBank) -> OpenViews:
+        return bank.open
+
+    @pytest.fixture
+    def answers(self, bank: PostgresBank) -> Answers:
+        return bank.answers()
+
+
+# ------------------------------------------------------------------------------------------ what dies and what waits
+
+
+class _Dies(Counts):
+    """Loses its connection in the middle of a tell, as behind a server that ends it."""
+
+    def __init__(self, bank: PostgresBank) -> None:
+        self._bank = bank
+        self.at_customers = False
+
+    def rows(self, feed: Feed) -> Iterator[Row]:
+        if bool(feed.told) is not self.at_customers:
+            ended = self._bank.run(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks "
+                "WHERE relation = '{}.view'::regclass AND mode = 'RowShareLock'"
+            )
+            assert ended == [(True,)]
+        return super().rows(feed)
+
+
+@pytest.mark.parametrize("at_customers", [False, True])
+def test_a_tell_that_loses_its_connection_leaves_nothing(
+    bank: PostgresBank, tmp_path: Path, at_customers: bool
+) -> None:
+    world = World(tmp_path, views=bank.open())
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    world.take(money("deposit", "C1", "A1", 7, "2026-01-02"), b"bad")
+    dies = _Dies(bank)
+    dies.at_customers = at_customers
+    views = bank.open(projections=(*(p for p in PROJECTIONS if p.name != "counts"), dies))
+    with pytest.raises(ViewsUnusable, match="terminat"):
+        views.put(world.feed(), 2)
+    answers = bank.answers()
+    assert rows(answers.aum(), "spot") == [(5,)]
+    assert answers.counts()["refused"] == {}
+    assert answers.freshness.block == 1
+    world.put()
+    assert rows(answers.aum(), "spot") == [(12,)]
+    assert answers.counts()["refused"] == {"not_json": 1}
+
+
+def test_a_second_writer_waits_for_the_first_and_then_has_nothing_to_do(bank: PostgresBank, tmp_path: Path) -> None:
+    world = World(tmp_path, views=bank.open())
+    other = bank.open()
+    world.take(opened("C1", "A1", "2026-01-01", 5), b"bad")
+    feed, looked = world.feed(), threading.Event()
+
+    def second() -> None:
+        looked.set()
+        other.put(feed, 1)
+
+    thread = threading.Thread(target=second)
+
+    class Slow(Counts):
+        def rows(self, feed: Feed) -> Iterator[Row]:
+            if feed.told:
+                thread.start()
+                looked.wait(10)
+                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'"
+                while bank.run(waiting) == [(0,)]:
+                    pass
+            return super().rows(feed)
+
+    bank.open(projections=(*(p for p in PROJECTIONS if p.name != "counts"), Slow())).put(feed, 1)
+    thread.join(10)
+    assert other.stands == 1
+    assert bank.answers().counts() == {
+        "taken": {"account_opened": 1}, "duplicate": {}, "refused": {"not_json": 1}
+    }  # fmt: skip
+
+
+def test_who_holds_a_shard_too_long_is_told_of(bank: PostgresBank, tmp_path: Path) -> None:
+    world = World(tmp_path, views=bank.open())
+    world.take(opened("C1", "A1", "2026-01-01", 5))
+    bank.url = bank.postgres.url(schema=bank.schema, options="-c%20lock_timeout%3D200")
+    impatient = bank.open()
+    with psycopg.connect(bank.postgres.url()) as holder:
+        holder.execute(f"SELECT * FROM {bank.schema}.view FOR UPDATE")
+        with pytest.raises(ViewsUnusable, match=r"shard 0: .*another process holds this shard"):
+            impatient.put(world.feed(), 1)
+    impatient.put(world.feed(), 1)
+    assert impatient.stands == 1
+
+
+def test_answers_go_on_behind_a_lost_connection(bank: PostgresBank, tmp_path: Path) -> None:
+    world = World(tmp_path, views=bank.open())
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    answers = bank.answers()
+    kill = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND query LIKE '%{}%'"
+    )
+    some = answers.aum()
+    with answers.page():
+        bank.run(kill)
+        with pytest.raises(ViewsUnusable, match="terminat"):
+            list(some)
+    assert rows(answers.aum(), "spot") == [(5,)]
+
+
+# ------------------------------------------------------------------------------------------ several shards
+
+
+@pytest.fixture
+def both(postgres: Server, stack: ExitStack) -> PostgresBank:
+    """A log of two shards."""
+    return PostgresBank(postgres, 2, stack)
+
+
+def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
+    worlds = [World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1)]
+    files = [World(tmp_path / str(number)) for number in (0, 1) if (tmp_path / str(number)).mkdir() is None]
+    lines = list(stream.records(customers=30, days=100, seed=3, malformed=True))
+    for pair in (worlds, files):
+        for world in pair:
+            world.begin()
+            world.intake._now = iter_clock()
+        for at in range(0, len(lines), 200):
+            for number, world in enumerate(pair):
+                world.take(*(line for line in lines[at : at + 200] if shard_of(line) in (None, number)))
+                world.put()
+    answers = both.answers()
+    one, two = (world.views for world in files)
+    blocks = tuple(view.freshness.block for view in (one, two))
+    assert answers.freshness.blocks == blocks
+    assert answers.freshness.block == sum(blocks)
+    assert answers.freshness.closed_through == one.freshness.closed_through == two.freshness.closed_through
+    customers = sorted((row["customer_id"] for view in (one, two) for row in view.tiers()), key=str.encode)
+    assert {shard_of_id(customer) for customer in customers} == {0, 1}
+    half = datetime.fromisoformat(one.recorded_at(blocks[0])[blocks[0] // 2])
+    closed = one.basis().closed_through
+    for when in ((0, None), (closed - 40, None), (0, half), (closed - 60, half)):
+        at, ats = answers.moment(*when), [view.moment(*when) for view in (one, two)]
+        for ask in (
+            lambda views, at: views.tiers(at=at),
+            lambda views, at: views.aum("account", at=at),
+            lambda views, at: views.aum("total", "2026-02", at=at),
+            lambda views, at: views.tier_changes(at=at),
+        ):
+            expected = [row for view, part in zip((one, two), ats, strict=True) for row in ask(view, part)]
+            expected.sort(key=lambda row: row["customer_id"].encode())
+            assert list(ask(answers, at)) == expected
+            assert expected
+        for customer in customers[:6]:
+            view, part = (one, two)[shard_of_id(customer)], ats[shard_of_id(customer)]
+            assert list(answers.tiers(customer, at)) == list(view.tiers(customer, part))
+            assert list(answers.aum(customer=customer, at=at)) == list(view.aum(customer=customer, at=part))
+            assert list(answers.alerts(customer, at)) == list(view.alerts(customer, part))
+            assert answers.knows(customer, at) == view.knows(customer, part)
+            own = answers.of(customer)
+            assert list(own.tiers(customer, own.moment(when[0], when[1]))) == list(view.tiers(customer, part))
+            assert own.recorded_at(blocks[0]) == view.recorded_at(blocks[0])
+    assert list(answers.rejected()) == [row for view in (one, two) for row in view.rejected()]
+    assert sum(number for _, _, number in answers.levels()) == len(customers)
+    counts = answers.counts()
+    assert counts["refused"].keys() == one.counts()["refused"].keys() | two.counts()["refused"].keys()
+    assert sum(counts["taken"].values()) == sum(sum(view.counts()["taken"].values()) for view in (one, two))
+    latest = answers.latest_tier_changes(5)
+    assert len(latest) == 5
+    assert latest[0] in (*one.latest_tier_changes(1), *two.latest_tier_changes(1))
+    assert not answers.knows("nobody")
+    for view in (one, two):
+        view.close()
+
+
+def test_a_block_is_no_time_where_each_shard_has_its_own(both: PostgresBank) -> None:
+    answers = both.answers()
+    with pytest.raises(NothingKnown, match="each of the 2 shards of this log counts its own blocks; name a time"):
+        answers.moment(known_at=1)
+
+
+def test_days_are_closed_when_all_shards_closed_them_and_totals_compared_when_all_counted(
+    both: PostgresBank, tmp_path: Path
+) -> None:
+    worlds = [World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1)]
+    answers = both.answers()
+    day = close("2026-01-31", totals={"count": 2, "signed_sum": 9})
+    for number, world in enumerate(worlds):
+        world.tell(opened(f"C{number}", "A1", "2026-01-01"), close("2026-01-30"))
+    assert answers.freshness.closed_through == "2026-01-30"
+    worlds[0].tell(money("deposit", "C0", "A1", 5, "2026-01-31"), day)
+    assert answers.freshness.closed_through == "2026-01-30"
+    assert list(answers.alerts()) == []
+    late = worlds[1].tell(money("deposit", "C1", "A1", 3, "2026-01-31"), day)
+    assert late.stands == 2
+    assert answers.freshness.closed_through == "2026-01-31"
+    [alert] = answers.alerts()
+    assert (alert["kind"], alert["expected"], alert["actual"]) == (
+        "totals_differ", {"count": 2, "signed_sum": 9}, {"count": 2, "signed_sum": 8}
+    )  # fmt: skip
+
+
+def test_a_time_before_one_shard_begins_shows_the_other_alone(both: PostgresBank, tmp_path: Path) -> None:
+    early, late = (World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1))
+    late.intake._now = lambda: "2026-03-01T00:00:00.000Z"
+    early.tell(opened("C1", "A1", "2026-01-01", 3), close("2026-01-31"))
+    late.tell(opened("C2", "A1", "2026-01-01", 4), close("2026-01-31"))
+    answers = both.answers()
+    at = answers.moment(known_at=datetime.fromisoformat("2026-02-01T00:00:00+00:00"))
+    assert rows(answers.tiers(at=at), "customer_id") == [("C1",)]
+    assert rows(answers.aum(at=at), "customer_id", "spot") == [("C1", 3)]
+    assert [answers.knows(customer, at) for customer in ("C1", "C2")] == [True, False]
+    assert list(answers.tier_changes(at=at)) == list(answers.alerts(at=at)) == []
+    with pytest.raises(NothingKnown, match="begins with 2026-01-01T00:00:00Z"):
+        answers.moment(known_at=datetime.fromisoformat("2025-02-01T00:00:00+00:00"))
+
+
+# ------------------------------------------------------------------------------------------ made anew
+
+
+def test_a_rebuild_takes_over_whole_while_others_tell(both: PostgresBank, tmp_path: Path) -> None:
+    worlds = [alive(both, tmp_path, number) for number in (0, 1)]
+    for number, world in enumerate(worlds):
+        world.tell(opened(f"C{number}", "A1", "2026-01-01", 5), opened(f"D{number}", "A1", "2026-01-01", 5), b"bad")
+    world, answers = worlds[0], both.answers()
+    both.run("UPDATE {}.view_aum SET spot = 77")
+    both.run("DELETE FROM {}.view_aum WHERE customer_id LIKE 'D%'")
+    assert rows(answers.aum(), "spot") == [(77,), (77,)]
+    log = world.log
+    beside = both.beside(0)
+    behind = rebuild(log, beside)
+    assert rows(answers.aum(), "spot") == [(77,), (77,)]
+    world.tell(money("deposit", "C0", "A1", 2, "2026-01-02"), b"bad")  # nobody waits for a rebuild
+    held = threading.Event()
+
+    def catch_up(until: int) -> None:
+        held.set()
+        rebuild(log, beside, until=until, behind=behind)
+
+    with answers.page():
+        before = list(answers.aum())
+        beside.swap(catch_up)
+        assert held.is_set()
+        assert list(answers.aum()) == before
+    assert rows(answers.aum(), "customer_id", "spot") == [("C0", 7), ("C1", 77), ("D0", 5)]
+    assert answers.counts()["refused"] == {"not_json": 3}
+    world.tell(money("deposit", "D0", "A1", 2, "2026-01-02"))
+    assert rows(answers.aum(customer="D0"), "spot") == [(7,)]
+    with world.rebuilt(tmp_path / "file") as file:
+        assert [str(each) for each in answers.shard(0).differences(file)] == []
+    with worlds[1].rebuilt(tmp_path / "file") as file:
+        [spot, missing] = [str(each) for each in answers.shard(1).differences(file)]
+    assert spot == "aum C1 spot: 77, rebuilt 5"
+    assert missing.startswith("aum D1: missing")
+
+
+def test_a_rebuild_that_did_not_catch_up_changes_nothing(bank: PostgresBank, tmp_path: Path) -> None:
+    world = alive(bank, tmp_path)
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    beside = bank.beside()
+    rebuild(world.log, beside)
+    world.tell(money("deposit", "C1", "A1", 2, "2026-01-02"))
+    with pytest.raises(ViewsUnusable, match="rebuilt up to block 2, the live rows stand on 3"):
+        beside.swap(lambda _: None)
+    assert rows(bank.answers().aum(), "spot") == [(7,)]
+    assert bank.answers().freshness.block == 3
+
+
+def test_a_check_catches_up_with_the_page_that_it_compares(bank: PostgresBank, tmp_path: Path) -> None:
+    world = alive(bank, tmp_path)
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    with SqliteViews(tmp_path / "file", write=True) as file:
+        behind = rebuild(world.log, file)
+        world.tell(money("deposit", "C1", "A1", 2, "2026-01-02"))
+        found = (
+            bank.answers()
+            .shard(0)
+            .differences(file, catch_up=lambda until: rebuild(world.log, file, until=until, behind=behind))
+        )
+        assert list(found) == []
+        assert file.basis().block == 3
+
+
+def test_rows_of_another_version_are_forgotten_and_told_anew(bank: PostgresBank, tmp_path: Path) -> None:
+    world = alive(bank, tmp_path)
+    world.tell(opened("C1", "A1", "2026-01-01", 5), b"bad")
+    answers = bank.answers()
+    bank.run('UPDATE {}.view SET definitions = replace(definitions, \'"counts":"1 \', \'"counts":"0 \')')
+    with pytest.raises(ViewsUnusable, match=r"another version \(counts\); run: guanxi rebuild"):
+        answers.counts()
+    views = bank.open()
+    assert (views.stale, views.stands) == (("counts",), 0)
+    views.forget()
+    assert (views.stale, views.stands, list(answers.tiers())) == ((), 0, [])
+    rebuild(world.log, views)
+    assert answers.counts()["refused"] == {"not_json": 1}
+    assert rows(answers.aum(), "spot") == [(5,)]
+
+
+# ------------------------------------------------------------------------------------------ the tables
+
+
+def test_a_role_that_owns_nothing_tells_reads_and_rebuilds(
+    postgres: Server, bank: PostgresBank, writer: str, tmp_path: Path
+) -> None:
+    create_log(bank.url, writer=writer)
+    with psycopg.connect(postgres.url()) as owner:
+        for statement in view_grants(bank.schema, writer):
+            owner.execute(statement)
+    bank.url = postgres.url(schema=bank.schema, user=writer)
+    world = alive(bank, tmp_path)
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    beside = bank.beside()
+    rebuild(world.log, beside)
+    beside.swap(lambda _: None)
+    assert rows(bank.answers().aum(), "spot") == [(5,)]
+
+
+def test_a_shard_or_tables_that_are_not_there_are_said(bank: PostgresBank, postgres: Server) -> None:
+    with pytest.raises(ViewsUnusable, match="views of shard 1: no such shard in this log"):
+        bank.open(1)
+    bank.run("DROP TABLE {}.view")
+    for look in (bank.open, bank.answers):
+        with pytest.raises(ViewsUnusable, match=r"let the owner of the log migrate it"):
+            look()
