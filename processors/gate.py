@@ -45,7 +45,7 @@ class Close(NamedTuple):
 
 
 class Stray(NamedTuple):
-    """Refuse what stands in the calendar and is no close (``Intake.refuse_stray``); where its copy stands."""
+    """Refuse what was published in the calendar and is no close (``Intake.refuse_stray``): where its copy stands."""
 
     copy: Input
     offset: int

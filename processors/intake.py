@@ -22,7 +22,7 @@ from aggregates.shard import Shard, content_of
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
-from events.catalog import TOPIC_OF, type_name
+from events.catalog import CALENDAR, TOPIC_OF, type_name
 from events.codec import MAX_BYTES
 from events.decisions import AccountDaysKept, DayClosed, DayClosing, Decision, PolicyActivated, RecordRefused
 from events.fields import CustomerRecord, Record
@@ -37,6 +37,7 @@ from events.transactions import (
 )
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.batch import Batch, plain_types
+from processors.closes import looked_at
 from processors.history import History
 from processors.messages import Messages
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
@@ -51,6 +52,7 @@ CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
 
 _KEPT_OF_TOO_LARGE = 65_536
+_CALENDAR: Input = (CALENDAR, 0)
 _NEVER_PERSONAL = frozenset({AccountOpened, AccountClosed, ValuationUpdated, BalanceStated})
 """Types with no personal field but `ext`."""
 
@@ -128,22 +130,41 @@ class Intake:
         self._inputs[origin.input] = (stands, stands)
         self._take(origin, messages.places, lines, records, shortest, mark)
 
-    def take_close(self, copies: Mapping[Input, int], line: bytes, marks: Mapping[Input, Mark]) -> None:
+    def take_close(
+        self, copies: Mapping[Input, int], line: bytes, marks: Mapping[Input, Mark], calendar: int | None = None
+    ) -> None:
         """Take a close of a business day that was read from each of several partitions; in the log when this returns.
 
-        copies: where it was read, input -> offset; marks: what lies behind each copy. Raises as ``take`` does.
+        copies: where it was read, input -> offset; marks: what lies behind each copy; calendar: its offset in
+        ``bank.calendar.v1``, the place that a refusal names. Raises as ``take`` does.
         """
+        self._read_at(copies, marks)
+        (first, offset), *_ = copies.items()
+        origin, place = (Origin(first), offset) if calendar is None else (Origin(_CALENDAR), calendar)
+        _, records, shortest = codec.decode_batch(line + b"\n")
+        self._batch = self._look_up(records)
+        self._take_one(origin, (place, place + 1), 0, line, shortest[0], records[0])
+        self._batch.reached = 1
+        self.commit()
+
+    def refuse_stray(self, copy: Input, offset: int, value: bytes | None, calendar: int, mark: Mark) -> None:
+        """Refuse what was published in the calendar and is no close; in the log when this returns.
+
+        copy, offset: where it was read; mark: what lies behind it; calendar: its offset in ``bank.calendar.v1``, which the
+        refusal names. Raises as ``take`` does.
+        """
+        self._read_at({copy: offset}, {copy: mark})
+        refusal = looked_at(value)
+        assert isinstance(refusal, Refusal)  # ``take_close`` is for closes
+        self._refuse(Origin(_CALENDAR), calendar, value or b"", refusal)
+        self.commit()
+
+    def _read_at(self, copies: Mapping[Input, int], marks: Mapping[Input, Mark]) -> None:
+        """Begin with one record that was read at these offsets: the next block moves all of these inputs behind it."""
         stands = self.log.head().inputs
         self._inputs = {source: (stands.get(source, 0), offset + 1) for source, offset in copies.items()}
         self._batch, self._mark = Batch([], np.array([], dtype=np.uint64), []), None
         self._marks = dict(marks)
-        (first, offset), *_ = copies.items()
-        origin, places = Origin(first), (offset, offset + 1)
-        _, records, shortest = codec.decode_batch(line + b"\n")
-        self._batch = self._look_up(records)
-        self._take_one(origin, places, 0, line, shortest[0], records[0])
-        self._batch.reached = 1
-        self.commit()
 
     def _take(
         self,
@@ -218,7 +239,8 @@ class Intake:
 
     def _reach(self, origin: Origin, places: Sequence[int], at: int) -> None:
         """Everything of the batch before `at` was judged: a commit takes the input up to there."""
-        self._inputs[origin.input] = (self._inputs[origin.input][0], places[at])
+        if origin.input in self._inputs:
+            self._inputs[origin.input] = (self._inputs[origin.input][0], places[at])
         self._batch.reached = at
 
     def _look_up(self, records: Sequence[Any]) -> Batch:

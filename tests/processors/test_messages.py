@@ -6,6 +6,7 @@ from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import CALENDAR, CUSTOMERS, INTERACTIONS, TRANSACTIONS
 from events.fields import CustomerRecord, Record
+from processors.closes import close_in
 from processors.intake import Origin
 from processors.messages import Messages
 from processors.partition import murmur2, partition_of
@@ -145,6 +146,44 @@ def test_a_close_that_is_known_is_a_duplicate_and_another_one_of_that_day_is_ref
     assert [each.reason for each in door.refused] == ["day_already_closed"]
     assert door.intake.log.head().inputs[(CUSTOMERS, PARTITION)] == 6
     assert door.intake.log.head().inputs[(TRANSACTIONS, PARTITION)] == 8
+
+
+def test_a_refusal_names_the_place_in_the_calendar() -> None:
+    door = Door()
+    door.intake.take_close(COPIES, codec.encode(close("2026-01-31")), {}, calendar=40)
+    other = codec.encode(close("2026-01-31", working_day=False))
+    door.intake.take_close({(CUSTOMERS, PARTITION): 5}, other, {}, calendar=41)
+    assert [(each.reason, each.topic, each.partition, each.offset) for each in door.refused] == [
+        ("day_already_closed", CALENDAR, 0, 41)
+    ]
+    assert door.intake.log.head().inputs == {
+        **{source: offset + 1 for source, offset in COPIES.items()},
+        (CUSTOMERS, PARTITION): 6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "field"),
+    [
+        (b"{", "not_json", None),
+        (None, "not_json", None),
+        (codec.encode(close("2026-01-31")) + b"\n", "not_json", None),
+        (codec.encode(D1), "unknown_type", "type"),
+        (codec.encode(close("2026-01-31")).replace(b'"2026-01-31"', b'"2026-01-32"'), "bad_value", "date"),
+        (codec.encode(close("2026-01-31", sealed="AAAA")), "unknown_field", "sealed"),
+    ],
+)
+def test_what_the_calendar_holds_besides_closes_is_refused_there(value: bytes | None, reason: str, field: str) -> None:
+    door = Door()
+    assert close_in(value) is None
+    take(door, messages(A1))
+    door.intake.refuse_stray(INPUT, 7, value, 3, Mark(8, "digest", 0))
+    (found,) = door.refused
+    assert (found.reason, found.field, found.topic, found.partition, found.offset) == (reason, field, CALENDAR, 0, 3)
+    assert door.original(found) == (value or b"")
+    assert door.intake.log.head().inputs == {INPUT: 8}
+    assert door.intake.log.head().marks == {INPUT: Mark(8, "digest", 0)}
+    assert take(door, messages(D1, first=8)) == []
 
 
 def test_a_close_of_many_customers_moves_its_inputs_with_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
