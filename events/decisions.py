@@ -234,6 +234,21 @@ class RecordRefused(Decision, frozen=True, tag="record_refused", omit_defaults=T
         }
 
 
+class InputReset(Decision, frozen=True, tag="input_reset"):
+    """A person had an input read on from another offset: what was taken before is a duplicate when it comes again.
+
+    stood, to: offset that was to be read next, before and after; topic_id: the broker's own id of the topic then; by: who.
+    """
+
+    topic: str
+    partition: int
+    stood: int
+    to: int
+    topic_id: str
+    reason: str
+    by: str
+
+
 class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
     """A policy version entered the log."""
 
@@ -265,6 +280,7 @@ TYPES: tuple[type[Decision], ...] = (
     IntegrityAlerted,
     TotalsCounted,
     RecordRefused,
+    InputReset,
     PolicyActivated,
     DayClosing,
     DayClosed,

@@ -24,7 +24,15 @@ from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import CALENDAR, TOPIC_OF, type_name
 from events.codec import MAX_BYTES
-from events.decisions import AccountDaysKept, DayClosed, DayClosing, Decision, PolicyActivated, RecordRefused
+from events.decisions import (
+    AccountDaysKept,
+    DayClosed,
+    DayClosing,
+    Decision,
+    InputReset,
+    PolicyActivated,
+    RecordRefused,
+)
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
 from events.transactions import (
@@ -41,6 +49,7 @@ from processors.closes import looked_at
 from processors.history import History
 from processors.messages import Messages
 from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
+from processors.positions import set_to
 from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
 from processors.tail import Told, told_of
@@ -138,7 +147,7 @@ class Intake:
         copies: where it was read, input -> offset; marks: what lies behind each copy; calendar: its offset in
         ``bank.calendar.v1``, the place that a refusal names. Raises as ``take`` does.
         """
-        self._read_at(copies, marks)
+        self._move({source: at + 1 for source, at in copies.items()}, marks)
         (first, offset), *_ = copies.items()
         origin, place = (Origin(first), offset) if calendar is None else (Origin(_CALENDAR), calendar)
         _, records, shortest = codec.decode_batch(line + b"\n")
@@ -153,16 +162,33 @@ class Intake:
         copy, offset: where it was read; mark: what lies behind it; calendar: its offset in ``bank.calendar.v1``, which the
         refusal names. Raises as ``take`` does.
         """
-        self._read_at({copy: offset}, {copy: mark})
+        self._move({copy: offset + 1}, {copy: mark})
         refusal = looked_at(value)
         assert isinstance(refusal, Refusal)  # ``take_close`` is for closes
         self._refuse(Origin(_CALENDAR), calendar, value or b"", refusal)
         self.commit()
 
-    def _read_at(self, copies: Mapping[Input, int], marks: Mapping[Input, Mark]) -> None:
-        """Begin with one record that was read at these offsets: the next block moves all of these inputs behind it."""
+    def reset_input(
+        self, source: Input, to: int, topic_id: str, reason: str, by: str, command: tuple[Input, int] | None = None
+    ) -> None:
+        """Have an input read on from another offset, also from one before; in the log when this returns.
+
+        topic_id, reason, by: see ``InputReset``; command: the input and position of the command that asked for it. What was
+        read of the input and not taken is to be forgotten by the caller. Raises whatever the log raises.
+        """
+        stood = self.log.head().inputs.get(source, 0)
+        self._move({source: to} | dict([command] if command else []), {source: set_to(topic_id, to)})
+        topic, partition = source
+        reset = InputReset(
+            topic=topic, partition=partition, stood=stood, to=to, topic_id=topic_id, reason=reason, by=by
+        )
+        self._decide(reset, "")
+        self.commit()
+
+    def _move(self, inputs: Mapping[Input, int], marks: Mapping[Input, Mark]) -> None:
+        """Begin with what is not a batch: the next block moves these inputs, from wherever they stand."""
         stands = self.log.head().inputs
-        self._inputs = {source: (stands.get(source, 0), offset + 1) for source, offset in copies.items()}
+        self._inputs = {source: (stands.get(source, 0), to) for source, to in inputs.items()}
         self._batch, self._mark = Batch([], np.array([], dtype=np.uint64), []), None
         self._marks = dict(marks)
 
