@@ -12,21 +12,11 @@ from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    InvalidProducerEpoch,
-    KafkaError,
-    MessageSizeTooLargeError,
-    ProducerFenced,
-    RecordListTooLargeError,
-    RecordTooLargeError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from events.catalog import REJECTED, TIER_CHANGES
 from events.codec import to_json
+from infra.kafka_client import NEEDS_A_PERSON, drop, partitions, said
 from processors.outgoing import Message
 from processors.partition import murmur2
 from processors.relay import Fenced, OutputAway, OutputUnusable, Position
@@ -36,11 +26,6 @@ ANSWERS_WITHIN_S: Final = 10
 TRANSACTION_S: Final = 20
 """Kafka gives up a transaction that is older; until then subscribers see nothing behind it."""
 _BATCH_BYTES: Final = 512 * 1024
-
-_NEEDS_A_PERSON: Final = (
-    ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed, MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError,
-)  # fmt: skip
 
 _Outgoing = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
 _position = msgspec.json.Decoder(Position).decode
@@ -71,15 +56,12 @@ class KafkaOutput:
                 request_timeout_ms=ANSWERS_WITHIN_S * 1000,
             )
             await asyncio.wait_for(producer.start(), TRANSACTION_S + ANSWERS_WITHIN_S)
-            there = await producer.client.fetch_all_metadata()
+            self._partitions = await partitions(producer, TIER_CHANGES, REJECTED, POSITIONS)
             for topic in (TIER_CHANGES, REJECTED, POSITIONS):
-                partitions = there.partitions_for_topic(topic)
-                if not partitions:
+                if topic not in self._partitions:
                     raise OutputUnusable(
                         f"{self._address}: there is no topic {topic}; make it as infra/cluster/topics.txt says"
                     )
-                self._partitions[topic] = len(partitions)
-                await producer.partitions_for(topic)
             return await asyncio.wait_for(self._stored(), TRANSACTION_S + ANSWERS_WITHIN_S)
 
     async def _stored(self) -> dict[int, Position]:
@@ -161,16 +143,8 @@ class KafkaOutput:
     async def close(self) -> None:
         """See the port. Nothing of it may go on sending by itself: a message would come late, behind newer ones."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        producer._closed = True  # else stop() waits for what cannot be sent
-        sender = producer._sender.sender_task
-        with contextlib.suppress(Exception):
-            await producer.client.close()
-        if sender is not None:
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await sender
+        if producer is not None:
+            await drop(producer)
 
     @contextlib.asynccontextmanager
     async def _plainly(self) -> AsyncIterator[None]:
@@ -180,11 +154,7 @@ class KafkaOutput:
             raise Fenced(
                 f"{self._address}: another relay publishes the log {self._log} since; this one ends, nothing is lost"
             ) from error
-        except _NEEDS_A_PERSON as error:
-            raise OutputUnusable(f"{self._address}: {_said(error)}; see the broker's rights and limits") from error
+        except NEEDS_A_PERSON as error:
+            raise OutputUnusable(f"{self._address}: {said(error)}; see the broker's rights and limits") from error
         except (KafkaError, TimeoutError, OSError) as error:
-            raise OutputAway(f"{self._address}: {_said(error)}; check that Kafka runs and can be reached") from error
-
-
-def _said(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+            raise OutputAway(f"{self._address}: {said(error)}; check that Kafka runs and can be reached") from error

@@ -1,0 +1,50 @@
+"""What every producer of ours shares: how it is let go of at once, and what its errors mean."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any, Final
+
+from aiokafka import errors
+
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # its warnings are for logs, not for a terminal
+
+NEEDS_A_PERSON: Final = (
+    errors.ClusterAuthorizationFailedError, errors.GroupAuthorizationFailedError, errors.TopicAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed, errors.MessageSizeTooLargeError, errors.RecordListTooLargeError,
+    errors.RecordTooLargeError,
+)  # fmt: skip
+"""Trying again does not help against these."""
+
+
+async def partitions(producer: Any, *topics: str) -> dict[str, int]:
+    """Topic -> how many partitions it has, those that are there; makes none."""
+    there = await producer.client.fetch_all_metadata()
+    found = {topic: len(there.partitions_for_topic(topic) or ()) for topic in topics}
+    for topic in topics:
+        if found[topic]:
+            await producer.partitions_for(topic)
+    return {topic: count for topic, count in found.items() if count}
+
+
+async def drop(producer: Any) -> None:
+    """Let go of a producer without waiting for what it could not send.
+
+    Its own ``stop`` waits until everything is sent, for ever if need be; and left alone it would send it behind whatever
+    the next producer sends. So the task that sends is ended, which has no public name.
+    """
+    producer._closed = True
+    sender = producer._sender.sender_task
+    with contextlib.suppress(Exception):
+        await producer.client.close()
+    if sender is not None:
+        sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await sender
+
+
+def said(error: BaseException) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, errors.KafkaConnectionError):
+        return "no broker answers"
+    return " ".join(str(error).split()) or type(error).__name__
