@@ -29,6 +29,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     },
     "For core systems, which publish records": {
         "ingest": Entry("ingest", "Take records from files into the log, each exactly once."),
+        "publish": Entry("publish", "Publish records from files on Kafka."),
         "import": Entry("import_berka", "Take foreign data in as records: import berka DIR."),
         "rejected": Entry("rejected", "Records that were refused, and why."),
     },
