@@ -5,7 +5,7 @@ place where the work may be cut and, after a crash, taken up again. A day on whi
 however many customers there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aggregates import account as accounts
 from aggregates.customer import Customer, aum_sum, months_known, story_of, tier_before
@@ -32,13 +32,22 @@ def steps(shard: Shard) -> Iterator[Decision]:
     if shard.closing_cursor is None:
         yield from _opening_day(shard)
         yield from _statements(shard, day)
-        for customer_id in list(shard.late):
+        for customer_id in _at_hand(shard, list(shard.late)):
             yield from _rerun(shard, shard.customers.ensure(customer_id), day)
     month = month_of(day)
     if day == last_day(month):
         yield from _month_end(shard, month, shard.closing_cursor or 0)
     yield from _specials_end(shard, day)
     yield _made(shard, DayClosed(date=iso(day)))
+
+
+def _at_hand(shard: Shard, customers: Iterable[str]) -> Iterator[str]:
+    """Customers one by one, parked ones passed by; the one at hand is known to whoever catches an error."""
+    for customer_id in customers:
+        if customer_id not in shard.parked:
+            shard.in_hand = customer_id
+            yield customer_id
+    shard.in_hand = ""
 
 
 def _made(shard: Shard, decision: Decision) -> Decision:
@@ -55,17 +64,19 @@ def _opening_day(shard: Shard) -> Iterator[Decision]:
         if month + 1 != shard.first_month:
             yield _made(shard, brought_alert(shard, waiting.customer_id, iso(waiting.value_date), waiting.cause))
     for asked in shard.asked:
-        yield from judge_special(shard, asked.customer_id, asked.level, asked.value_date, asked.cause)
+        for customer_id in _at_hand(shard, [asked.customer_id]):
+            yield from judge_special(shard, customer_id, asked.level, asked.value_date, asked.cause)
 
 
 def _statements(shard: Shard, day: Day) -> Iterator[Decision]:
     """Balances are final: compare those that were stated for this day, and what was counted with the control totals."""
     for stated_on in sorted(on for on in shard.statements if on <= day):
         for stated in shard.statements[stated_on]:
-            account = shard.customers.ensure(stated.customer_id).accounts[stated.account_id]
-            ours = accounts.balance_on(account, stated_on, shard.first_month)
-            if ours != stated.balance_minor:
-                yield _made(shard, _differs(stated, stated_on, ours))
+            for customer_id in _at_hand(shard, [stated.customer_id]):
+                account = shard.customers.ensure(customer_id).accounts[stated.account_id]
+                ours = accounts.balance_on(account, stated_on, shard.first_month)
+                if ours not in (stated.balance_minor, None):  # None: the account was parked past its month
+                    yield _made(shard, _differs(stated, stated_on, ours))
     for stated_on in sorted(on for on in shard.stated_totals if on <= day):
         for totals in shard.stated_totals[stated_on]:
             yield _made(shard, counted(shard, iso(stated_on), totals))
@@ -144,7 +155,7 @@ def _month_end(shard: Shard, month: Month, cursor: int) -> Iterator[Decision]:
     for step in range(cursor, len(ids), CUSTOMERS_A_STEP):
         if step > cursor:
             yield _made(shard, DayClosing(date=iso(last_day(month)), cursor=step))
-        for customer_id in ids[step : step + CUSTOMERS_A_STEP]:
+        for customer_id in _at_hand(shard, ids[step : step + CUSTOMERS_A_STEP]):
             found = everyone[customer_id]
             if isinstance(found, bytes):
                 if is_quiet(found):
@@ -184,7 +195,7 @@ def _moved(shard: Shard, customer: Customer, move: Move, month: Month, policy: P
 def _specials_end(shard: Shard, day: Day) -> Iterator[Decision]:
     """Specials whose `until` is closed now (DOMAIN §4, special)."""
     for until in sorted(on for on in shard.specials if on <= day):
-        for customer_id in list(shard.specials[until]):
+        for customer_id in _at_hand(shard, list(shard.specials[until])):
             customer = shard.customers.ensure(customer_id)
             if customer.tier.state == "special" and customer.tier.until <= day:
                 yield _made(shard, _ended(shard, customer, day))

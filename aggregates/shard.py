@@ -19,12 +19,13 @@ from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
 from aggregates.postings import cause_of, legs_of, reference_of
 from aggregates.tiers import last_closed_month
-from aggregates.waiting import Asked, Calendar, StatedTotals, Statement, Waiting
+from aggregates.waiting import Asked, Calendar, Parked, StatedTotals, Statement, Waiting
 from events.calendar import BusinessDayClosed
 from events.codec import DAYS
 from events.customers import SpecialVipGranted, SpecialVipRevoked
 from events.decisions import (
     AccountDaysKept,
+    CustomerUnparked,
     DayClosed,
     DayClosing,
     Decision,
@@ -33,6 +34,8 @@ from events.decisions import (
     MonthRestated,
     PolicyActivated,
     PostingReversed,
+    RecordParked,
+    RecordRedriven,
     RecordRefused,
     SpecialRecorded,
     Tier,
@@ -80,9 +83,12 @@ class Shard:
         self.specials: dict[Day, dict[str, None]] = {}
         self.closing_cursor: int | None = None
         self.shared_ids: dict[str, None] = {}
+        self.parked: dict[str, Parked] = {}
         self.kept_from: Month = 0
         self.account_count = 0
         self.moves: list[int] = []
+        self.in_hand = ""
+        """Whose part of a close is being decided: the one to set aside if our code fails there. Not part of the state."""
         self.renew()
 
     def renew(self) -> None:
@@ -309,13 +315,21 @@ def _day_closing(shard: Shard, line: DayClosing) -> None:
 
 def _day_closed(shard: Shard, line: DayClosed) -> None:
     calendar, day = shard.calendar, day_of(line.date)
-    shard.asked.clear()
+    parked = shard.parked
+    shard.asked = [asked for asked in shard.asked if asked.customer_id in parked]
     shard.brought.clear()
     calendar.closed_through = day
     shard.closing_cursor = None
-    for known in (shard.statements, shard.stated_totals, shard.specials):
+    for known in (shard.stated_totals, shard.specials):
         for due in [d for d in known if d <= day]:
             del known[due]
+    for due in [d for d in shard.statements if d <= day]:
+        kept = [stated for stated in shard.statements.pop(due) if stated.customer_id in parked]
+        if kept:
+            shard.statements[due] = kept
+    if parked and day == last_day(month_of(day)):
+        for each in parked.values():
+            each.missed = each.missed or month_of(day)
     for of_source in shard.totals.values():
         for old in [d for d in of_source if DAYS[d] < day - TOTALS_KEPT_DAYS]:
             del of_source[old]
@@ -390,6 +404,30 @@ def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
 def _alerted(shard: Shard, line: IntegrityAlerted) -> None:
     if line.kind == "id_in_two_places":
         shard.shared_ids[f"{line.source} {line.event_id}"] = None
+    elif line.kind == "parked_at_close":
+        shard.parked.setdefault(line.customer_id or "", Parked({}))
+
+
+def _parked(shard: Shard, line: RecordParked) -> None:
+    records = shard.parked.setdefault(line.customer_id, Parked({})).records
+    key = f"{line.source} {line.event_id}"
+    records[key] = records.get(key, 0) + 1
+
+
+def _unparked(shard: Shard, line: CustomerUnparked) -> None:
+    """The customer is in the next close again: the months closed without it are run again as restated ones are."""
+    missed = shard.parked.pop(line.customer_id).missed
+    if shard.closed_through:
+        shard.asked = [asked for asked in shard.asked if asked.customer_id != line.customer_id]
+    customer = shard.customers.get(line.customer_id)
+    if customer is None:
+        return
+    if missed:
+        story = story_of(customer)
+        start = max(missed, shard.oldest)
+        story.late_from = min(story.late_from, start) if story.late_from else start
+        shard.late[line.customer_id] = None
+    shard.index_special(line.customer_id, customer.tier)
 
 
 def _nothing(shard: Shard, line: Record | Decision) -> None:
@@ -422,6 +460,9 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     TotalsCounted: _nothing,
     RecordRefused: _nothing,
     InputReset: _nothing,
+    RecordParked: _parked,
+    CustomerUnparked: _unparked,
+    RecordRedriven: _nothing,
     PolicyActivated: _policy_activated,
     DayClosing: _day_closing,
     DayClosed: _day_closed,

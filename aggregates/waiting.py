@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from aggregates.dates import Day
+from aggregates.dates import Day, Month
 from events.decisions import Cause
 
 
@@ -55,3 +55,13 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     customer_id: str
     value_date: Day
     cause: Cause
+
+
+class Parked(msgspec.Struct, array_like=True):
+    """A customer set aside since our own code failed on it (laws of the log 7).
+
+    records: parked ones, "source event_id" -> how many; missed: first month that was closed without it, 0: none.
+    """
+
+    records: dict[str, int] = {}
+    missed: Month = 0

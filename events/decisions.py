@@ -32,6 +32,7 @@ AlertKind = Literal[
     "special_for_vip",
     "totals_differ",
     "id_in_two_places",
+    "parked_at_close",
 ]
 
 
@@ -249,6 +250,42 @@ class InputReset(Decision, frozen=True, tag="input_reset"):
     by: str
 
 
+class RecordParked(Decision, frozen=True, tag="record_parked", omit_defaults=True):
+    """Our own code failed on a record, or its customer is parked: it waits, in order, until the customer is unparked.
+
+    original: its bytes, sealed under the customer's key; error, place: class of the error and place in our code, of the
+    record that failed alone. customer_id: empty where not even the customer could be read; nobody waits behind it then.
+    """
+
+    customer_id: str
+    original: str
+    record_type: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    file: str | None = None
+    line: int | None = None
+    error: str | None = None
+    place: str | None = None
+
+
+class CustomerUnparked(Decision, frozen=True, tag="customer_unparked"):
+    """A customer goes on: so many parked records are judged behind this line, in order, as if they came now."""
+
+    customer_id: str
+    records: int
+
+
+class RecordRedriven(Decision, frozen=True, tag="record_redriven", omit_defaults=True):
+    """A refused record was judged anew. log_line: of its refusal; refused: why once more, none if it no longer is."""
+
+    log_line: int
+    refused: str | None = None
+    field: str | None = None
+
+
 class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
     """A policy version entered the log."""
 
@@ -281,6 +318,9 @@ TYPES: tuple[type[Decision], ...] = (
     TotalsCounted,
     RecordRefused,
     InputReset,
+    RecordParked,
+    CustomerUnparked,
+    RecordRedriven,
     PolicyActivated,
     DayClosing,
     DayClosed,

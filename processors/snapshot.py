@@ -9,7 +9,7 @@ import zstandard
 from aggregates.packing import STATE_VERSION
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
-from aggregates.waiting import Asked, Calendar, StatedTotals, Statement, Waiting
+from aggregates.waiting import Asked, Calendar, Parked, StatedTotals, Statement, Waiting
 from events.codec import to_json
 
 CUSTOMERS_A_CHUNK = 20_000
@@ -30,6 +30,7 @@ class Frame(msgspec.Struct):
     specials: dict[int, list[str]]
     closing_cursor: int | None
     shared_ids: list[str]
+    parked: dict[str, Parked]
     kept_from: int
     account_count: int
 
@@ -63,6 +64,7 @@ def frame_of(shard: Shard) -> bytes:
             {day: list(ids) for day, ids in shard.specials.items()},
             shard.closing_cursor,
             list(shard.shared_ids),
+            shard.parked,
             shard.kept_from,
             shard.account_count,
         )
@@ -95,6 +97,7 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.specials = {day: dict.fromkeys(ids) for day, ids in found.specials.items()}
     shard.closing_cursor = found.closing_cursor
     shard.shared_ids = dict.fromkeys(found.shared_ids)
+    shard.parked = found.parked
     shard.kept_from, shard.account_count = found.kept_from, found.account_count
     shard.renew()
     return shard
