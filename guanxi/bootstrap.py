@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
+
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies, Policy, PolicyRefused
@@ -30,9 +32,11 @@ from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault, has_keys, master_key
+from processors.faults import Faults
 from processors.history import History
 from processors.intake import Counts, Origin
 from processors.keeper import DerivedAhead, Keeper, rebuild, uncollected
+from processors.owner import Lines, Owner, Unpark
 from processors.past import folded
 from processors.ports import LogBusy, Mark, ViewsUnusable
 from processors.stored import Line
@@ -54,7 +58,7 @@ class Bank:
         """begin: give a log without any policy the built-in one."""
         self.path = settings.log_file
         self._stack = ExitStack()
-        self._keeper: Keeper | None = None
+        self._owner: Owner | None = None
         self._say = say
         self.views: SqliteViews
         try:
@@ -100,28 +104,39 @@ class Bank:
             self._take_all(name, batches_of(lines), 0, total, progress)
         return self.counts
 
+    def unpark(self, customer_id: str) -> Counts:
+        """Let a parked customer go on; in the log when this returns -> what became of the records that waited.
+
+        Raises CommandUnfit, CannotPark.
+        """
+        before = msgspec.structs.asdict(self.counts)
+        with self._plainly():
+            self._owned().take(Unpark(customer_id))
+        now = msgspec.structs.asdict(self.counts)
+        return Counts(**{name: now[name] - before[name] for name in now})
+
     def _mark(self, name: str) -> Mark:
         return self._log.head().marks.get((f"file:{name}", 0), Mark(0, "", 0))
 
     def _take_all(self, name: str, found: Iterable[Batch], done: int, total: int | None, progress: Progress) -> int:
-        keeper = self._writer()
+        owner = self._owned()
         origin = Origin((f"file:{name}", 0), file=name)
         for batch in found:
             if batch.first < self._log.head().inputs.get(origin.input, 0):
-                keeper.intake.finish(origin.input)  # another stream under a known name
-            keeper.intake.take(origin, batch.first, batch.data, batch.mark)
+                owner.keeper.intake.finish(origin.input)  # another stream under a known name
+            owner.take(Lines(origin, batch.first, batch.data, batch.mark))
             done += len(batch.data)
-            if keeper.due:
-                keeper.checkpoint()
-            counts = keeper.intake.counts
-            progress(done, total, counts.taken + counts.duplicate + counts.refused)
-        keeper.intake.finish(origin.input)
+            if owner.keeper.due:
+                owner.keeper.checkpoint()
+            counts = owner.keeper.intake.counts
+            progress(done, total, counts.taken + counts.duplicate + counts.refused + counts.parked)
+        owner.keeper.intake.finish(origin.input)
         return done
 
     @property
     def counts(self) -> Counts:
         """What became of the records taken since the bank was opened."""
-        return self._writer().intake.counts
+        return self._owned().keeper.intake.counts
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -138,10 +153,10 @@ class Bank:
                 )
             raise FoundWrong(f"{error} in a file beside the log", str(self.path), do) from error
 
-    def _writer(self) -> Keeper:
-        if self._keeper is None:
+    def _owned(self) -> Owner:
+        if self._owner is None:
             raise RuntimeError("the bank was opened for reading")
-        return self._keeper
+        return self._owner
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -176,7 +191,8 @@ class Bank:
         """
         if until_block is not None and until_block > self._log.head().block:
             self._log.refresh()  # the views were read later
-        return self._history.lines_of(customer_id, until_block)
+        history = self._history if self._owner is None else self._owner.keeper.history
+        return history.lines_of(customer_id, until_block)
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment, folded from its lines with nothing forgotten: every day is still in it.
@@ -207,8 +223,8 @@ class Bank:
             self._swap_views(progress)
 
     def _swap_views(self, progress: Blocks) -> None:
-        if self._keeper is not None:
-            self._keeper.checkpoint()
+        if self._owner is not None:
+            self._owner.keeper.checkpoint()
         self.views.close()
         beside = SqliteViews.beside(self._beside("views"))
         try:
@@ -218,9 +234,9 @@ class Bank:
             beside.discard()
             raise
         finally:
-            self.views = SqliteViews(self._beside("views"), write=self._keeper is not None)
-            if self._keeper is not None:
-                self._keeper.views = self.views
+            self.views = SqliteViews(self._beside("views"), write=self._owner is not None)
+            if self._owner is not None:
+                self._owner.keeper.views = self.views
 
     # ------------------------------------------------------------------------------------------ opening
 
@@ -267,8 +283,19 @@ class Bank:
         self._stack.enter_context(uncollected())
         self._log = self._closing(SqliteEventLog(str(self.path), write=True))
         self._vault = self._open_vault()
+        owner = Owner(self._recovered)
+        if policy is not None or (begin and not len(owner.keeper.shard.policies)):
+            try:
+                owner.keeper.activate(policy or Policy())
+            except PolicyRefused as error:
+                raise UserError(str(error), str(settings.policy)) from error
+        self._owner = owner
+        self._stack.callback(self._vault.close)
+
+    def _recovered(self, faults: Faults) -> Keeper:
+        """A keeper made anew; what is derived is made anew with it where it does not fit the log."""
         try:
-            keeper = self._open_keeper()
+            keeper = self._open_keeper(faults)
             keeper.recover()
         except (DerivedAhead, IdIndexError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
@@ -279,15 +306,9 @@ class Bank:
                     "what came since; what is derived is made anew"
                 )
             self._discard_derived()
-            keeper = self._open_keeper()
+            keeper = self._open_keeper(faults)
             keeper.recover()
-        if policy is not None or (begin and not len(keeper.shard.policies)):
-            try:
-                keeper.activate(policy or Policy())
-            except PolicyRefused as error:
-                raise UserError(str(error), str(settings.policy)) from error
-        self._keeper, self._history = keeper, keeper.history
-        self._stack.callback(self._vault.close)
+        return keeper
 
     def _open_vault(self) -> Vault:
         path, key_file = self._beside("vault"), Path(self._beside("master.key"))
@@ -299,7 +320,8 @@ class Bank:
             )
         return Vault(path, master)
 
-    def _open_keeper(self) -> Keeper:
+    def _open_keeper(self, faults: Faults) -> Keeper:
+        self._close_derived()
         self.views = self._open_views()
         for suffix in ("ids", "snapshot", "history"):
             if is_cut(self._beside(suffix)):
@@ -307,7 +329,7 @@ class Bank:
         self._ids = IdIndex(self._beside("ids"))
         self._pages = SqliteHistoryPages(self._beside("history"))
         snapshots = SqliteSnapshots(self._beside("snapshot"))
-        return Keeper(self._log, self._ids, self._vault, snapshots, self.views, now, self._pages)
+        return Keeper(self._log, self._ids, self._vault, snapshots, self.views, now, self._pages, faults)
 
     def _open_views(self) -> SqliteViews:
         path = self._beside("views")
@@ -324,12 +346,13 @@ class Bank:
         delete(path)
         return SqliteViews(path, write=True)
 
+    def _close_derived(self) -> None:
+        for opened in ("views", "_ids", "_pages"):
+            if hasattr(self, opened):
+                getattr(self, opened).close()
+
     def _discard_derived(self) -> None:
-        self.views.close()
-        if hasattr(self, "_ids"):
-            self._ids.close()
-        if hasattr(self, "_pages"):
-            self._pages.close()
+        self._close_derived()
         for suffix in ("views", "ids", "snapshot", "history"):
             delete(self._beside(suffix))
 
@@ -344,14 +367,12 @@ class Bank:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._keeper is not None and kind is None:
+            if self._owner is not None and kind is None:
                 with self._plainly():
-                    self._keeper.checkpoint()
+                    self._owner.keeper.checkpoint()
         finally:
-            if self._keeper is not None:
-                self.views.close()
-                self._ids.close()
-                self._pages.close()
+            if self._owner is not None:
+                self._close_derived()
             self._stack.close()
 
 

@@ -4,7 +4,8 @@ Rare on the way in, so the log itself answers; the blocks looked at last are kep
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from xxhash import xxh3_64_intdigest
 
@@ -72,6 +73,11 @@ class Archive:
         """Every line about a customer, in log order."""
         return (line for _, _, line in self._history.lines_of(customer_id))
 
-    def history(self, customer_id: str, shard: Shard) -> Customer:
-        """The customer folded anew without closed months: every day of every account is kept."""
-        return folded(customer_id, self.lines_of(customer_id), shard.policies, shard.first_month)
+    def numbered(self, customer_id: str) -> Iterator[tuple[int, Line]]:
+        """(line of the log, line) of every line about a customer, in log order."""
+        return ((number, line) for _, number, line in self._history.lines_of(customer_id))
+
+    def history(self, customer_id: str, shard: Shard, ahead: Iterable[Line] = ()) -> Customer:
+        """The customer folded anew without closed months: every day of every account is kept. ahead: not in the log yet."""
+        here = (line for line in ahead if getattr(line, "customer_id", None) == customer_id)
+        return folded(customer_id, chain(self.lines_of(customer_id), here), shard.policies, shard.first_month)

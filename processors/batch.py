@@ -11,8 +11,10 @@ from msgspec import UNSET
 
 from aggregates.dates import month_from
 from events.codec import CURRENCIES, DAYS, SOURCES, TIMES
+from events.decisions import RecordParked
 from events.fields import Record
 from events.transactions import CREDITS, DEBITS
+from processors.faults import Fault
 from processors.ports import Words
 
 _SIMPLE = frozenset((*CREDITS, *DEBITS))
@@ -54,6 +56,10 @@ class Batch:
         self.records, self.keys, self.months = records, keys, months
         self.placed = [-1] * len(records)
         self.odd: set[int] = set()
+        self.held: dict[int, Fault | None] = {}
+        """Those that are to be parked: how our code failed on it, None if it waits behind another one."""
+        self.waiting: dict[str, list[RecordParked]] = {}
+        """What waits of a customer, once it was asked for."""
         self.known: dict[int, list[int]] = {}
         self.repeated: set[int] = set()
         self.taken: dict[int, list[Record]] = {}

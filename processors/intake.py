@@ -3,33 +3,34 @@
 A batch of lines is judged in order. What was taken, what was decided from it and the position behind it go to the log as
 one block. A record that cannot be taken is refused, its bytes kept sealed, and the next one goes on. Whatever fails
 for reasons of the machine raises: the state in memory is then worthless and the log is opened anew (laws of the log 2).
+So is it where our own code fails (OurFault), but what failed is remembered in `faults`, and the next attempt parks it.
 """
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-import msgspec
 import numpy as np
 from msgspec import UNSET
 from xxhash import xxh3_64_intdigest
 
 from aggregates import closing
+from aggregates.dates import iso
 from aggregates.records import TAKE
 from aggregates.shard import Shard, content_of
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
-from events.catalog import CALENDAR, TOPIC_OF, type_name
+from events.catalog import CALENDAR, type_name
 from events.codec import MAX_BYTES
 from events.decisions import (
     AccountDaysKept,
     DayClosed,
     DayClosing,
-    Decision,
     InputReset,
+    IntegrityAlerted,
     PolicyActivated,
     RecordRefused,
 )
@@ -39,23 +40,26 @@ from events.transactions import (
     AccountClosed,
     AccountOpened,
     BalanceStated,
-    CustomerBroughtForward,
     Reversal,
     ValuationUpdated,
 )
-from processors.archive import LINE_BITS, Archive, key_of
+from processors.again import PARKED, unpark
+from processors.archive import Archive, key_of
 from processors.batch import Batch, plain_types
 from processors.closes import looked_at
+from processors.faults import CannotPark, Faults, OurFault, fault_of, is_of_machine
 from processors.history import History
+from processors.making import Behind, Counts, Origin, no_batch
 from processors.messages import Messages
-from processors.ports import Draft, EventLog, IdIndex, Input, Mark, Seal
+from processors.parked import Place
+from processors.parking import Parking, origin_of, place_at
+from processors.ports import EventLog, IdIndex, Input, Mark, Seal
 from processors.positions import set_to
 from processors.stored import decode_line, same, seal
 from processors.sweep import sweep
-from processors.tail import Told, told_of
+from processors.tail import Told
 
-Behind = Callable[[int], Mark]
-"""The mark behind the first so many lines of a batch."""
+__all__ = ["Behind", "Counts", "Intake", "Origin"]
 
 CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
@@ -66,23 +70,7 @@ _NEVER_PERSONAL = frozenset({AccountOpened, AccountClosed, ValuationUpdated, Bal
 """Types with no personal field but `ext`."""
 
 
-class Counts(msgspec.Struct):
-    """What became of the records of a run."""
-
-    taken: int = 0
-    duplicate: int = 0
-    refused: int = 0
-    decisions: int = 0
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Where a batch comes from, for positions and refusals: lines of a file, or offsets of a partition."""
-
-    input: Input
-    file: str | None = None
-
-
-class Intake:
+class Intake(Parking):
     """Writes one shard. tell: called with each block written; now: the commit clock, ISO text. See the module."""
 
     def __init__(
@@ -94,23 +82,13 @@ class Intake:
         tell: Callable[[Told], None],
         now: Callable[[], str],
         history: History | None = None,
+        faults: Faults | None = None,
     ) -> None:
-        self.log, self.shard, self.ids, self.vault = log, shard, ids, vault
+        super().__init__(log, shard, ids, vault, tell, now)
         self.archive = Archive(log, history or History(log))
-        self.counts = Counts()
-        self.touched: set[str] = set()
-        self._tell, self._now = tell, now
-        self._inputs: dict[Input, tuple[int, int]] = {}
-        self._mark: Behind | None = None
-        self._marks: dict[Input, Mark] = {}
-        self._batch = Batch([], np.array([], dtype=np.uint64), [])
-        self._begin_block()
-
-    def _begin_block(self) -> None:
-        self._lines: list[bytes] = []
-        self._customers: list[int] = []
-        self._decisions: list[tuple[int, Decision]] = []
-        self._duplicates = 0
+        self.faults = faults or Faults()
+        self._again = False
+        """Whether records of the log are judged anew: all of them in one block."""
 
     # ------------------------------------------------------------------------------------------ batches
 
@@ -119,9 +97,11 @@ class Intake:
 
         mark: for a file, what lies behind the first so many lines of the batch. Raises whatever the log raises: open it anew then.
         """
-        lines, records, shortest = codec.decode_batch(data)
-        self._inputs.setdefault(origin.input, (first, first))
-        self._take(origin, range(first, first + len(lines) + 1), lines, records, shortest, mark)
+        places = range(first, first + data.count(b"\n") + 1)
+        with self._ours(origin.input, places):
+            lines, records, shortest = codec.decode_batch(data)
+            self._inputs.setdefault(origin.input, (first, first))
+            self._take(origin, places, lines, records, shortest, mark)
 
     def take_messages(self, origin: Origin, messages: Messages, mark: Behind | None = None) -> None:
         """Take what was read from a partition; in the log when this returns.
@@ -129,15 +109,16 @@ class Intake:
         A key that is not the customer, or a customer of another partition, is refused `key_mismatch` (CONTRACT §1). Closes
         are not among them (``take_close``): one that is, is refused. Raises as ``take`` does.
         """
-        lines, records, shortest = codec.decode_batch(messages.data)
-        refused = messages.refused(records, lines, self.shard.customers.all)
-        if refused:
-            records = list(records)
-            for at, refusal in refused.items():
-                records[at] = refusal
-        stands = self.log.head().inputs.get(origin.input, 0)
-        self._inputs[origin.input] = (stands, stands)
-        self._take(origin, messages.places, lines, records, shortest, mark)
+        with self._ours(origin.input, messages.places):
+            lines, records, shortest = codec.decode_batch(messages.data)
+            refused = messages.refused(records, lines, self.shard.customers.all)
+            if refused:
+                records = list(records)
+                for at, refusal in refused.items():
+                    records[at] = refusal
+            stands = self.log.head().inputs.get(origin.input, 0)
+            self._inputs[origin.input] = (stands, stands)
+            self._take(origin, messages.places, lines, records, shortest, mark)
 
     def take_close(
         self, copies: Mapping[Input, int], line: bytes, marks: Mapping[Input, Mark], calendar: int | None = None
@@ -150,11 +131,12 @@ class Intake:
         self._move({source: at + 1 for source, at in copies.items()}, marks)
         (first, offset), *_ = copies.items()
         origin, place = (Origin(first), offset) if calendar is None else (Origin(_CALENDAR), calendar)
-        _, records, shortest = codec.decode_batch(line + b"\n")
-        self._batch = self._look_up(records)
-        self._take_one(origin, (place, place + 1), 0, line, shortest[0], records[0])
-        self._batch.reached = 1
-        self.commit()
+        with self._ours(first, (offset, offset + 1)):
+            _, records, shortest = codec.decode_batch(line + b"\n")
+            self._batch = self._look_up(records)
+            self._take_one(origin, (place, place + 1), 0, line, shortest[0], records[0])
+            self._batch.reached = 1
+            self.commit()
 
     def refuse_stray(self, copy: Input, offset: int, value: bytes | None, calendar: int, mark: Mark) -> None:
         """Refuse what was published in the calendar and is no close; in the log when this returns.
@@ -182,14 +164,14 @@ class Intake:
         reset = InputReset(
             topic=topic, partition=partition, stood=stood, to=to, topic_id=topic_id, reason=reason, by=by
         )
-        self._decide(reset, "")
+        self.decide(reset, "")
         self.commit()
 
     def _move(self, inputs: Mapping[Input, int], marks: Mapping[Input, Mark]) -> None:
         """Begin with what is not a batch: the next block moves these inputs, from wherever they stand."""
         stands = self.log.head().inputs
         self._inputs = {source: (stands.get(source, 0), to) for source, to in inputs.items()}
-        self._batch, self._mark = Batch([], np.array([], dtype=np.uint64), []), None
+        self._batch, self._mark = no_batch(), None
         self._marks = dict(marks)
 
     def _take(
@@ -206,27 +188,32 @@ class Intake:
         self._mark = mark
         shard, odd = self.shard, batch.odd
         batch.checked, plain = plain_types(records)
-        waits = 0  # records from here on were taken, decided nothing and are not in the block yet
-        for at, record in enumerate(records):
-            kind = record.__class__
-            if kind in plain and at not in odd:
-                outcome = TAKE[kind](shard, record, None, None)
-                if outcome is NOTHING:
-                    continue
-                self._append_plain(shortest, waits, at)
-                self._took(origin, places, at, lines[at], record, record, outcome)
-            else:
-                self._append_plain(shortest, waits, at)
-                if record is not None and not (
-                    kind in _NEVER_PERSONAL
-                    and at not in odd
-                    and record.ext is UNSET
-                    and record.sealed is UNSET
-                    and self._take_open(origin, places, at, lines[at], shortest[at], record)
-                ):
-                    self._reach(origin, places, at)
-                    self._take_one(origin, places, at, lines[at], shortest[at], record)
-            waits = at + 1
+        self._hold(origin, places)
+        at = waits = 0  # records from `waits` on were taken, decided nothing and are not in the block yet
+        try:
+            for at, record in enumerate(records):
+                kind = record.__class__
+                if kind in plain and at not in odd:
+                    outcome = TAKE[kind](shard, record, None, None)
+                    if outcome is NOTHING:
+                        continue
+                    self._append_plain(shortest, waits, at)
+                    self._took(origin, places, at, lines[at], record, record, outcome)
+                else:
+                    self._append_plain(shortest, waits, at)
+                    if record is not None and not (
+                        kind in _NEVER_PERSONAL
+                        and at not in odd
+                        and record.ext is UNSET
+                        and record.sealed is UNSET
+                        and self._take_open(origin, places, at, lines[at], shortest[at], record)
+                    ):
+                        self._reach(origin, places, at)
+                        self._take_one(origin, places, at, lines[at], shortest[at], record)
+                waits = at + 1
+        except Exception:
+            self._judging = at
+            raise
         self._append_plain(shortest, waits, len(records))
         self._reach(origin, places, len(lines))
         self.commit()
@@ -235,12 +222,14 @@ class Intake:
         """Put a run of records that were taken and decided nothing into the block."""
         if start == end:
             return
+        self._together = True
         batch, at = self._batch, len(self._lines)
         ids = [record.customer_id for record in batch.records[start:end]]
         self.touched.update(ids)
         batch.placed[start:end] = range(at, at + end - start)
         self._lines += shortest[start:end]
         self._customers += map(crc32, map(str.encode, ids))
+        self._together = False
 
     def _take_open(
         self, origin: Origin, places: Sequence[int], at: int, line: bytes, shortest: bytes, record: CustomerRecord
@@ -263,12 +252,6 @@ class Intake:
             self._took(origin, places, at, line, record, record, outcome)
         return True
 
-    def _reach(self, origin: Origin, places: Sequence[int], at: int) -> None:
-        """Everything of the batch before `at` was judged: a commit takes the input up to there."""
-        if origin.input in self._inputs:
-            self._inputs[origin.input] = (self._inputs[origin.input][0], places[at])
-        self._batch.reached = at
-
     def _look_up(self, records: Sequence[Any]) -> Batch:
         """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
         try:
@@ -288,25 +271,48 @@ class Intake:
                 batch.odd.add(where)
         return batch
 
+    def again(self, source: Input, lines: Iterable[tuple[int, Place, bytes]]) -> None:
+        """Judge records of the log anew, in order, as if they came now, into the block that is being made.
+
+        lines: (line of the log, where it came from first, its bytes). Nothing is committed. Raises OurFault.
+        """
+        found = list(lines)
+        with self._ours(source, [*(number for number, _, _ in found), -1]):
+            _, records, shortest = codec.decode_batch(b"".join(line + b"\n" for _, _, line in found))
+            batch = self._batch = self._look_up(records)
+            self._hold(Origin(source), [number for number, _, _ in found])
+            self._again = True
+            origins = [origin_of(place) for _, place, _ in found]
+            places = [position for _, position in origins]
+            for at, (_, _, line) in enumerate(found):
+                self._judging = at
+                self._take_one(origins[at][0], places, at, line, shortest[at], records[at])
+            self._again = False
+            batch.reached = len(found)
+
+    def unpark(self, customer_id: str, command: tuple[Input, int] | None = None) -> None:
+        """Let a parked customer go on (``again.unpark``); in the log when this returns. command: input and its position.
+
+        Raises CommandUnfit, what ``take`` raises, and OurFault.
+        """
+        with self._ours(PARKED, [-1, -1, -1]):
+            unpark(self, customer_id)
+            self._moved_by(command)
+            self.commit()
+
     # ------------------------------------------------------------------------------------------ one record
 
     def _take_one(
         self, origin: Origin, places: Sequence[int], at: int, line: bytes, shortest: bytes, record: Record | Refusal
     ) -> None:
-        if isinstance(record, Refusal):
-            self._refuse(origin, places[at], line, record)
+        if at in self._batch.held:
+            self._park(origin, places[at], at, line, shortest, record)
             return
-        if type(record) not in self._batch.checked:
-            try:
-                codec.check(record)
-            except ValueError:
-                found = codec.examine(line)
-                if isinstance(found, Refusal):
-                    self._refuse(origin, places[at], line, found)
-                    return
-        if record.sealed is not UNSET:
-            self._refuse(origin, places[at], line, Refusal("unknown_field", "this type has no such field", "sealed"))
+        refusal = self._refused(line, record)
+        if refusal is not None:
+            self._refuse(origin, places[at], line, refusal)
             return
+        assert isinstance(record, Record)  # a refusal it is not
         if isinstance(record, BusinessDayClosed):
             self._take_close(origin, places, at, line, record)
             return
@@ -326,10 +332,26 @@ class Intake:
         try:
             outcome = TAKE[type(stored)](self.shard, stored, original, None)
         except HistoryNeeded:
-            self.commit()
-            history = self.archive.history(record.customer_id, self.shard)
+            if not self._again:
+                self.commit()
+            history = self.archive.history(record.customer_id, self.shard, map(decode_line, self._lines))
             outcome = TAKE[type(stored)](self.shard, stored, original, history)
         self._took(origin, places, at, line, record, stored, outcome)
+
+    def _refused(self, line: bytes, record: Record | Refusal) -> Refusal | None:
+        """What is wrong with a record in itself."""
+        if isinstance(record, Refusal):
+            return record
+        if type(record) not in self._batch.checked:
+            try:
+                codec.check(record)
+            except ValueError:
+                found = codec.examine(line)
+                if isinstance(found, Refusal):
+                    return found
+        if record.sealed is not UNSET:
+            return Refusal("unknown_field", "this type has no such field", "sealed")
+        return None
 
     def _took(
         self,
@@ -348,7 +370,7 @@ class Intake:
         customer_id = record.customer_id if isinstance(record, CustomerRecord) else ""
         for decision in outcome:
             if isinstance(decision, AccountDaysKept):  # what the record needs to be evolved stands ahead of it
-                self._decide(decision, customer_id)
+                self.decide(decision, customer_id)
         self._batch.placed[at] = len(self._lines)
         if self._batch.repeated:
             self._batch.taken.setdefault(int(self._batch.keys[at]), []).append(stored)
@@ -358,57 +380,32 @@ class Intake:
             self.touched.add(customer_id)
         for decision in outcome:
             if not isinstance(decision, AccountDaysKept):
-                self._decide(decision, customer_id)
-
-    def _decide(self, decision: Decision, customer_id: str) -> None:
-        """Put a decision, already evolved, into the block."""
-        self._decisions.append((self.log.head().lines + len(self._lines), decision))
-        self._lines.append(codec.to_json(decision))
-        self._customers.append(crc32(customer_id.encode()))
+                self.decide(decision, customer_id)
 
     def _refuse(
         self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None
     ) -> None:
         """Put a refusal into the block, the original bytes sealed under the log's own key."""
         kept = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
-        topic, partition = origin.input
         who = record if record is not None else refusal
-        name = type_name(type(record)) if record is not None else None
+        place = place_at(origin, position, type_name(type(record)) if record is not None else None)
         refused = RecordRefused(
             reason=refusal.reason,
             detail=refusal.detail,
             field=refusal.field,
             source=who.source,
             event_id=who.event_id,
-            topic=topic if origin.file is None else TOPIC_OF.get(name or ""),
-            partition=partition if origin.file is None else None,
-            offset=position if origin.file is None else None,
-            file=origin.file,
-            line=None if origin.file is None else position + 1,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+            file=place.file,
+            line=place.line,
             original=b64encode(self.vault.seal("", kept, b"refused")).decode(),
         )
-        self._decide(refused, "")
+        self.decide(refused, "")
         self.counts.refused += 1
 
     # ------------------------------------------------------------------------------------------ identity
-
-    def _earlier(self, at: int, record: CustomerRecord) -> CustomerRecord | None:
-        """The record of the same identity taken before, in the log or in this batch (DOMAIN §2, Identity)."""
-        batch = self._batch
-        if at not in batch.odd:
-            return None
-        candidates = [r for r in batch.taken.get(int(batch.keys[at]), ()) if isinstance(r, CustomerRecord)]
-        candidates += self.archive.records(batch.known.get(at, []), record.customer_id, record.source, record.event_id)
-        month = record.occurred_at[:7]
-        for found in candidates:
-            if (found.customer_id, found.source, found.event_id, found.occurred_at[:7]) == (
-                record.customer_id,
-                record.source,
-                record.event_id,
-                month,
-            ):
-                return found
-        return None
 
     def _known(
         self, origin: Origin, position: int, line: bytes, record: CustomerRecord, earlier: CustomerRecord
@@ -463,13 +460,42 @@ class Intake:
         self._took(origin, places, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
         self._reach(origin, places, at + 1)
         self.close_days()
+        self._hold(origin, places, at + 1)
 
     def close_days(self) -> None:
-        """Close every day that is due, one by one; also takes up a close that a crash interrupted."""
+        """Close every day that is due, one by one; also takes up a close that a crash interrupted.
+
+        A customer of whom it fails is parked first on the next attempt, and left as it is. Raises OurFault, CannotPark.
+        """
+        try:
+            self._close_days()
+        except (OurFault, CannotPark):
+            raise
+        except Exception as error:
+            if is_of_machine(error):
+                raise
+            fault, customer_id = fault_of(error), self.shard.in_hand
+            if not customer_id or customer_id in self.shard.parked:
+                raise self._cannot_park(f"closing {iso(self.shard.closing)}", fault) from error
+            self.faults.at_close[customer_id] = self.shard.closing, fault
+            raise OurFault(fault, found=True) from error
+
+    def _close_days(self) -> None:
         while self.shard.closing:
+            for customer_id, (day, fault) in self.faults.at_close.items():
+                if day == self.shard.closing and customer_id not in self.shard.parked:
+                    alert = IntegrityAlerted(
+                        kind="parked_at_close",
+                        customer_id=customer_id,
+                        date=iso(self.shard.closing),
+                        actual=f"{fault.error} in {fault.place}",
+                    )
+                    self.shard.evolve(alert)
+                    self.decide(alert, customer_id)
+                    self.touched.add(customer_id)
             for decision in closing.steps(self.shard):
                 customer_id = getattr(decision, "customer_id", None) or ""
-                self._decide(decision, customer_id)
+                self.decide(decision, customer_id)
                 if customer_id:
                     self.touched.add(customer_id)
                 if isinstance(decision, DayClosing | DayClosed) and len(self._lines) >= CUT_AFTER_LINES:
@@ -480,86 +506,12 @@ class Intake:
     def activate(self, policy: PolicyActivated) -> None:
         """Take a policy version into the log. The caller has checked that it may."""
         self.shard.evolve(policy)
-        self._decide(policy, "")
+        self.decide(policy, "")
         self.commit()
 
     def sweep(self) -> None:
         """Tell of ids that stand in two places; reads over all ids, so only now and then."""
         for alert in list(sweep(self.ids, self.archive, self.shard.shared_ids)):
             self.shard.evolve(alert)
-            self._decide(alert, "")
+            self.decide(alert, "")
         self.commit()
-
-    def finish(self, source: Input) -> None:
-        """Forget how far a file was taken: it is done, and taking it again judges it anew."""
-        head = self.log.head()
-        if source in head.inputs:
-            self._inputs[source] = (head.inputs[source], 0)
-            self._mark = lambda _: Mark(0, "", 0)
-            self.commit()
-
-    def commit(self) -> None:
-        """Append what was taken since the last commit as one block; durable when this returns."""
-        inputs = {source: (start, end) for source, (start, end) in self._inputs.items() if start != end}
-        if not self._lines and not inputs:
-            return
-        batch = self._batch
-        placed = batch.placed[batch.added : batch.reached]
-        records = batch.records[batch.added : batch.reached]
-        if -1 in placed:
-            records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
-        facts = Counter(map(type, records))
-        marks = {source: self._mark(batch.reached) for source in inputs} if self._mark else self._marks
-        self.vault.commit()
-        at_clock = self._now()
-        block = self.log.append(
-            Draft(
-                lines=self._lines,
-                facts=len(records),
-                customers=np.array(self._customers, dtype="<u4").tobytes(),
-                inputs=inputs,
-                marks=marks,
-                duplicates=self._duplicates,
-                at=at_clock,
-            )
-        )
-        self._add_ids(block)
-        self.counts.taken += len(records)
-        self.counts.decisions += len(self._decisions)
-        by_type = {type_name(t): n for t, n in facts.items()}
-        first = self.log.head().lines - len(self._lines)
-        brought: list[tuple[int, CustomerBroughtForward]] = []
-        if CustomerBroughtForward in facts:
-            # As they stand in the log: what is sealed there is told to nobody in the clear.
-            where = (line for line in placed if line >= 0)
-            for line, record in zip(where, records, strict=True):
-                if isinstance(record, CustomerBroughtForward):
-                    stored = decode_line(self._lines[line])
-                    assert isinstance(stored, CustomerBroughtForward)
-                    brought.append((first + line, stored))
-        self._tell(
-            told_of(
-                self.shard,
-                block,
-                at_clock,
-                self.log.head().lines,
-                by_type,
-                self._duplicates,
-                self._decisions,
-                brought,
-            )
-        )
-        self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
-        self._marks = {}
-        self._begin_block()
-
-    def _add_ids(self, block: int) -> None:
-        batch = self._batch
-        placed = np.array(batch.placed, dtype=np.int64)
-        for month, at in batch.by_month(batch.added, batch.reached):
-            lines = placed[at]
-            kept = lines >= 0
-            if kept.any():
-                positions = (lines[kept] + (block << LINE_BITS)).astype(np.uint64)
-                self.ids.add(month, batch.keys[at][kept], positions)
-        batch.added = batch.reached

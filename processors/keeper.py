@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from aggregates.customer import Customer
 from aggregates.dates import month_from
@@ -18,8 +19,9 @@ from aggregates.policy import Policies, Policy
 from aggregates.shard import EVOLVE, Shard
 from events.fields import CustomerRecord
 from processors.archive import key_of, position_of
+from processors.faults import Faults
 from processors.history import History, stamp_of
-from processors.intake import Intake
+from processors.intake import Counts, Intake
 from processors.policies import activation
 from processors.ports import EventLog, HistoryPages, IdIndex, Seal, SnapshotDamaged, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
@@ -93,13 +95,15 @@ class Keeper:
         views: Views,
         now: Callable[[], str],
         pages: HistoryPages | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        """faults: what is known to fail, kept by whoever makes keepers anew."""
         self.log, self.ids, self.snapshots, self.views = log, ids, snapshots, views
         self._told: list[Told] = []
         self._lines = self._swept_at = 0
         self.shard = self._restored()
         self.history = History(log, pages)
-        self.intake = Intake(log, self.shard, ids, vault, self._told_of, now, self.history)
+        self.intake = Intake(log, self.shard, ids, vault, self._told_of, now, self.history, faults)
 
     def _restored(self) -> Shard:
         block, stamp = self.snapshots.standing()
@@ -120,7 +124,10 @@ class Keeper:
     # ------------------------------------------------------------------------------------------ start
 
     def recover(self, progress: Progress = unheard) -> None:
-        """Bring state, ids and projections to the end of the log, and finish a close that was interrupted."""
+        """Bring state, ids and projections to the end of the log, and finish a close that was interrupted.
+
+        Raises DerivedAhead; and OurFault, CannotPark where that close fails.
+        """
         head = self.log.head().block
         views_at = self.views.stands
         ids_at = max(self.ids.through, 0)
@@ -162,6 +169,11 @@ class Keeper:
             if found:
                 break
         return True
+
+    def carry(self, counts: Counts) -> None:
+        """Go on counting where the keeper before this one stood."""
+        self.intake.counts, self.intake.settled = replace(counts), counts
+        self._swept_at += counts.taken
 
     def activate(self, policy: Policy) -> None:
         """Take a policy version into the log unless it is there. Raises PolicyRefused."""

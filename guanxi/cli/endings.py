@@ -29,6 +29,8 @@ KNOWN: Final[dict[str, int]] = {
     "LogRestored": FOUND_WRONG,
     "OutputAway": WRONG_CALL,
     "OutputUnusable": WRONG_CALL,
+    "CannotPark": FOUND_WRONG,
+    "CommandUnfit": WRONG_CALL,
 }
 """Errors that say themselves what, where and what to do, by name: so that the front door imports no adapter."""
 

@@ -23,8 +23,12 @@ def command(asked: Asked, files: tuple[Path, ...], strict: bool) -> None:
     """
     with open_bank(asked.settings(), write=True, say=say) as bank, Running("ingest") as running:
         counts = bank.ingest([str(file) for file in files], running)
-    click.echo(summary(counts.taken, counts.duplicate, counts.refused, running.seconds))
+    click.echo(summary(counts.taken, counts.duplicate, counts.refused, running.seconds, counts.parked))
+    if counts.parked:
+        click.echo("guanxi parked says what failed", err=True)
     if counts.refused:
         click.echo("guanxi rejected says why", err=True)
         if strict:
             raise click.exceptions.Exit(FOUND_WRONG)
+    if counts.parked:
+        raise click.exceptions.Exit(FOUND_WRONG)

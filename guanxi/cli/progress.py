@@ -78,7 +78,8 @@ def rate(records: int, seconds: float) -> str:
     return f"{records / seconds:,.0f} records/s" if seconds > 0 else "- records/s"
 
 
-def summary(taken: int, duplicate: int, refused: int, seconds: float) -> str:
+def summary(taken: int, duplicate: int, refused: int, seconds: float, parked: int = 0) -> str:
     """The line at the end of a job that takes records."""
-    total = taken + duplicate + refused
-    return f"taken {taken:,} · duplicate {duplicate:,} · refused {refused:,} · {seconds:,.1f} s, {rate(total, seconds)}"
+    total = taken + duplicate + refused + parked
+    aside = f" · parked {parked:,}" if parked else ""
+    return f"taken {taken:,} · duplicate {duplicate:,} · refused {refused:,}{aside} · {seconds:,.1f} s, {rate(total, seconds)}"

@@ -20,7 +20,7 @@ from guanxi.policy_file import PolicyError
 from infra.cluster.trouble import ClusterTrouble
 from infra.sqlite_log import LogUnusable
 from infra.vault import VaultError
-from processors import inputs, ports, relay
+from processors import faults, inputs, ports, relay
 from processors.ports import ViewsUnusable
 from projections.moment import NothingKnown
 from tests.cli.conftest import run
@@ -154,7 +154,7 @@ def test_each_error_has_a_line_and_a_code(error: Exception, line: str, code: int
 def test_the_errors_known_by_name_exist() -> None:
     known = (
         BerkaError, ClusterTrouble, LogUnusable, NothingKnown, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
-        ports.LogBusy, ports.LogDamaged, ports.LostShard,
+        faults.CannotPark, faults.CommandUnfit, ports.LogBusy, ports.LogDamaged, ports.LostShard,
         inputs.InputsUnusable, inputs.Unfit, relay.Fenced, relay.LogRestored, relay.OutputAway, relay.OutputUnusable,
     )  # fmt: skip
     assert {error.__name__ for error in known} == set(KNOWN)

@@ -1,0 +1,181 @@
+"""Who owns a shard: takes work through a keeper, and makes the keeper anew where our own code failed (laws of the log 7).
+
+What fails is then known by its place, and parked on the next attempt; where it is only seen on many records together,
+they are taken in halves until it is. What the ports raise passes through: whoever runs the shard retries or stops.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from processors.faults import CannotPark, Faults, OurFault
+from processors.intake import Behind, Intake, Origin
+from processors.keeper import Keeper
+from processors.messages import Messages
+from processors.ports import Head, Input, Mark
+
+Opened = Callable[[Faults], Keeper]
+"""Makes a keeper and brings it to the end of the log (``Keeper.recover``). What it raises, of faults too, is passed on."""
+
+
+class Work(Protocol):
+    """Something to be taken into the log, as often as it needs until it is in."""
+
+    def take(self, intake: Intake) -> None:
+        """Take all of it; in the log when this returns."""
+
+    def left(self, head: Head) -> "Work | None":
+        """What the log, ending so, does not hold yet; None: nothing."""
+
+    def halves(self) -> "tuple[Work, Work] | None":
+        """Two parts to be taken one after the other; None: it cannot be parted."""
+
+
+class Owner:
+    """Owns one shard. keeper: the one of now; ask again after each call. See the module."""
+
+    def __init__(self, opened: Opened) -> None:
+        """Raises what opening raises, and CannotPark."""
+        self._opened, self._faults = opened, Faults()
+        self.keeper = self._anew()
+
+    def _anew(self) -> Keeper:
+        while True:
+            try:
+                return self._opened(self._faults)
+            except OurFault as fault:
+                if not fault.found:
+                    raise CannotPark(f"{fault}; install a mended version") from fault
+
+    def take(self, work: Work) -> None:
+        """Take something into the log; what our code fails on is parked. Raises what the ports raise, and CannotPark."""
+        todo: list[Work] = [work]
+        while todo:
+            now = todo.pop()
+            try:
+                now.take(self.keeper.intake)
+            except OurFault as fault:
+                self._renew()
+                left = now.left(self.keeper.log.head())
+                if left is None:
+                    continue
+                parts = (left,) if fault.found else left.halves()
+                if parts is None:
+                    raise CannotPark(f"{fault}; nothing was changed: install a mended version") from fault
+                todo.extend(reversed(parts))
+        self._faults.clear()
+
+    def _renew(self) -> None:
+        counts = self.keeper.intake.settled
+        self.keeper = self._anew()
+        self.keeper.carry(counts)
+        self.keeper.checkpoint()  # so that the next failure finds the state at once
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """Lines of a file (``Intake.take``)."""
+
+    origin: Origin
+    first: int
+    data: bytes
+    mark: Behind | None = None
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.take(self.origin, self.first, self.data, self.mark)
+
+    def left(self, head: Head) -> "Lines | None":
+        """See Work."""
+        lines = self.data.split(b"\n")[:-1]
+        taken = head.inputs.get(self.origin.input, 0) - self.first
+        return self._part(lines, max(taken, 0), len(lines)) if taken < len(lines) else None
+
+    def halves(self) -> "tuple[Lines, Lines] | None":
+        """See Work."""
+        lines = self.data.split(b"\n")[:-1]
+        middle = len(lines) // 2
+        return (self._part(lines, 0, middle), self._part(lines, middle, len(lines))) if middle else None
+
+    def _part(self, lines: list[bytes], start: int, end: int) -> "Lines":
+        mark = self.mark
+        behind = None if mark is None else lambda count: mark(start + count)
+        return Lines(self.origin, self.first + start, b"".join(line + b"\n" for line in lines[start:end]), behind)
+
+
+class Received(msgspec.Struct, frozen=True):
+    """Messages of a partition (``Intake.take_messages``)."""
+
+    origin: Origin
+    messages: Messages
+    mark: Behind | None = None
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.take_messages(self.origin, self.messages, self.mark)
+
+    def left(self, head: Head) -> "Received | None":
+        """See Work."""
+        stands, places = head.inputs.get(self.origin.input, 0), self.messages.places
+        if stands >= places[-1]:
+            return None
+        return self._part(sum(offset < stands for offset in places[:-1]), len(places) - 1)
+
+    def halves(self) -> "tuple[Received, Received] | None":
+        """See Work."""
+        count = len(self.messages.values)
+        return (self._part(0, count // 2), self._part(count // 2, count)) if count > 1 else None
+
+    def _part(self, start: int, end: int) -> "Received":
+        mark, all_ = self.mark, self.messages
+        behind = None if mark is None else lambda count: mark(start + count)
+        part = Messages(
+            all_.topic,
+            all_.partition,
+            all_.partitions,
+            all_.places[start:end],
+            all_.places[end],
+            all_.keys[start:end],
+            all_.values[start:end],
+        )
+        return Received(self.origin, part, behind)
+
+
+class Close(msgspec.Struct, frozen=True):
+    """A close of a day read from several partitions (``Intake.take_close``)."""
+
+    copies: Mapping[Input, int]
+    line: bytes
+    marks: Mapping[Input, Mark]
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.take_close(self.copies, self.line, self.marks)
+
+    def left(self, head: Head) -> "Close | None":
+        """See Work."""
+        taken = all(head.inputs.get(source, 0) > offset for source, offset in self.copies.items())
+        return None if taken else self
+
+    def halves(self) -> None:
+        """See Work."""
+
+
+class Unpark(msgspec.Struct, frozen=True):
+    """A parked customer goes on (``Intake.unpark``). command: input and position of the command that says so, if any."""
+
+    customer_id: str
+    command: tuple[Input, int] | None = None
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.unpark(self.customer_id, self.command)
+
+    def left(self, head: Head) -> "Unpark | None":
+        """See Work. One block holds all of it."""
+        if self.command is not None and head.inputs.get(self.command[0], 0) >= self.command[1]:
+            return None
+        return self
+
+    def halves(self) -> None:
+        """See Work."""
