@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-import msgspec
+from msgspec.structs import asdict
 
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
@@ -109,11 +109,11 @@ class Bank:
 
         Raises CommandUnfit, CannotPark.
         """
-        before = msgspec.structs.asdict(self.counts)
+        before = asdict(self.counts)
         with self._plainly():
             self._owned().take(Unpark(customer_id))
-        now = msgspec.structs.asdict(self.counts)
-        return Counts(**{name: now[name] - before[name] for name in now})
+        after = asdict(self.counts)
+        return Counts(**{name: after[name] - before[name] for name in after})
 
     def _mark(self, name: str) -> Mark:
         return self._log.head().marks.get((f"file:{name}", 0), Mark(0, "", 0))

@@ -28,6 +28,7 @@ from infra.postgres_session import Session, address_of
 from infra.postgres_vault import PostgresVault, has_keys
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
+from processors.faults import Faults
 from processors.keeper import DerivedAhead, Keeper
 from processors.ports import ViewsUnusable
 
@@ -90,16 +91,16 @@ class Shards:
         """How many shards the log has."""
         return self.identity.shards
 
-    def open(self, number: int) -> Keeper:
+    def open(self, number: int, faults: Faults | None = None) -> Keeper:
         """A shard with its state at the end of its log; what this process had of it before is let go of, unwritten.
 
         Another process may have the shard too, or get it: then appending raises LostShard. Derived files that do not fit
-        are made anew. Raises what log, vault and views raise, UserError for a policy that the log refuses, and FoundWrong
-        for a folder that cannot be used.
+        are made anew. faults: what is known to fail, kept by an ``Owner``. Raises what log, vault and views raise, UserError
+        for a policy that the log refuses, FoundWrong for a folder that cannot be used, and OurFault.
         """
         self.drop(number)
         try:
-            return self._opened(number)
+            return self._opened(number, faults)
         except (DerivedAhead, IdIndexError, ViewsUnusable, *UNREADABLE) as error:
             if not isinstance(error, DerivedAhead | IdIndexError) and not is_damage(error):
                 if isinstance(error, ViewsUnusable):
@@ -113,11 +114,11 @@ class Shards:
         for suffix in _SUFFIXES:
             delete(self._file(number, suffix))
         try:
-            return self._opened(number)
+            return self._opened(number, faults)
         except (IdIndexError, *UNREADABLE) as error:
             raise self._of_folder(number, error) from error
 
-    def _opened(self, number: int) -> Keeper:
+    def _opened(self, number: int, faults: Faults | None) -> Keeper:
         with ExitStack() as stack:
             log = PostgresEventLog(self.url, number, write=True, session=self.session)
             vault = PostgresVault(self.session, log.path, number, self._master)
@@ -132,7 +133,7 @@ class Shards:
             views = self._views(number, log)
             stack.callback(views.close)
             snapshots = SqliteSnapshots(self._file(number, "snapshot"))
-            keeper = Keeper(log, ids, vault, snapshots, views, now, pages)
+            keeper = Keeper(log, ids, vault, snapshots, views, now, pages, faults)
             keeper.recover()
             if self._policy is not None or not len(keeper.shard.policies):
                 try:

@@ -21,6 +21,7 @@ from projections.differences import Difference, differences
 from projections.feed import Basis, Freshness, Projection, Row
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
+from projections.parked import Parked, parked_rows
 from projections.rejected import SHOWN, Rejected
 from projections.table import Table
 from projections.tier_story import change_rows, stories
@@ -247,6 +248,10 @@ class Answers:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""
         for row in self._rows(self._select(Rejected.table, SHOWN)):
             yield dict(zip(SHOWN, row, strict=True))
+
+    def parked(self) -> Iterator[dict[str, Any]]:
+        """Customers that are parked (``projections.parked.SHOWN``), by customer_id bytes."""
+        yield from parked_rows(self._rows(self._select(Parked.table)))
 
     def alerts(self, customer: str | None = None, at: Moment | None = None) -> Iterator[dict[str, Any]]:
         """Integrity alerts (``projections.alerts.SHOWN``) in log order, then differing control totals.

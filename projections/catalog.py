@@ -6,6 +6,7 @@ from projections.counts import Counts
 from projections.customers import Aum
 from projections.feed import Projection
 from projections.moves import Moves
+from projections.parked import Parked
 from projections.rejected import Rejected
 from projections.tier_story import TierStory
 from projections.tiers import Tiers
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Tiers(),
     TierStory(),
     Rejected(),
+    Parked(),
     Alerts(),
     Totals(),
     Counts(),

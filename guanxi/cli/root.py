@@ -46,6 +46,8 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     },
     "For operators": {
         "status": Entry("status", "How far the log and its views are."),
+        "parked": Entry("parked", "Customers set aside since the program failed on them."),
+        "unpark": Entry("unpark", "Take what waits of a parked customer: unpark CUSTOMER_ID."),
         "rebuild": Entry("rebuild", "Make the views anew from the log, or check them."),
         "worker": Entry("worker", "Take records from Kafka into a log on PostgreSQL."),
         "relay": Entry("relay", "Publish tier changes and refusals on Kafka."),

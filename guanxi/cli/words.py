@@ -52,6 +52,7 @@ ALERTS: Final[dict[str, Words]] = {
     "special_for_vip": Words("VIP再授特殊", "Special granted to a VIP"),
     "totals_differ": Words("总数不符", "Control totals differ"),
     "id_in_two_places": Words("编号重复", "Id in two places"),
+    "parked_at_close": Words("日终搁置", "Parked at a close"),
 }
 
 LINES: Final[dict[str, Words]] = {
@@ -81,5 +82,7 @@ LINES: Final[dict[str, Words]] = {
     "special_recorded": Words("特殊记录", "Special recorded"),
     "account_days_kept": Words("逐日保留", "Days kept"),
     "integrity_alerted": Words("核对提示", "Integrity alert"),
+    "record_parked": Words("记录搁置", "Record parked"),
+    "customer_unparked": Words("解除搁置", "Unparked"),
 }
 """Lines of the log about a customer: records, and decisions on them."""
