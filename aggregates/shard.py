@@ -25,6 +25,7 @@ from events.codec import DAYS
 from events.customers import SpecialVipGranted, SpecialVipRevoked
 from events.decisions import (
     AccountDaysKept,
+    CommandRefused,
     CustomerUnparked,
     DayClosed,
     DayClosing,
@@ -463,6 +464,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     RecordParked: _parked,
     CustomerUnparked: _unparked,
     RecordRedriven: _nothing,
+    CommandRefused: _nothing,
     PolicyActivated: _policy_activated,
     DayClosing: _day_closing,
     DayClosed: _day_closed,

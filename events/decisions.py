@@ -286,6 +286,13 @@ class RecordRedriven(Decision, frozen=True, tag="record_redriven", omit_defaults
     field: str | None = None
 
 
+class CommandRefused(Decision, frozen=True, tag="command_refused"):
+    """A command to the owner of the shard could not be done. number: the command's; why: for whoever asked."""
+
+    number: int
+    why: str
+
+
 class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
     """A policy version entered the log."""
 
@@ -321,6 +328,7 @@ TYPES: tuple[type[Decision], ...] = (
     RecordParked,
     CustomerUnparked,
     RecordRedriven,
+    CommandRefused,
     PolicyActivated,
     DayClosing,
     DayClosed,

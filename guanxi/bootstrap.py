@@ -39,6 +39,7 @@ from processors.keeper import DerivedAhead, Keeper, rebuild, uncollected
 from processors.owner import Lines, Owner, Unpark
 from processors.past import folded
 from processors.ports import LogBusy, Mark, ViewsUnusable
+from processors.redriving import Redrive, Redriven, folded_intake, judged
 from processors.stored import Line
 from projections.differences import Difference
 from projections.feed import Freshness
@@ -114,6 +115,27 @@ class Bank:
             self._owned().take(Unpark(customer_id))
         after = asdict(self.counts)
         return Counts(**{name: after[name] - before[name] for name in after})
+
+    def redrive(self, reason: str) -> list[Redriven]:
+        """Take what was refused for a reason again; in the log when this returns -> what came of each.
+
+        Raises CommandUnfit, CannotPark.
+        """
+        work = Redrive(reason)
+        with self._plainly():
+            self._owned().take(work)
+        return work.results
+
+    def redrive_dry(self, reason: str) -> list[Redriven]:
+        """What ``redrive`` would do, judged on a state folded from the log; nothing is written. For a bank opened to read.
+
+        Raises CommandUnfit, CannotPark.
+        """
+        self._vault = self._open_vault()
+        self._stack.callback(self._vault.close)
+        return judged(
+            Redrive(reason, keep=False), lambda faults: folded_intake(self._log, IdIndex(None), self._vault, faults)
+        )
 
     def _mark(self, name: str) -> Mark:
         return self._log.head().marks.get((f"file:{name}", 0), Mark(0, "", 0))

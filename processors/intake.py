@@ -8,7 +8,7 @@ So is it where our own code fails (OurFault), but what failed is remembered in `
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -43,7 +43,7 @@ from events.transactions import (
     Reversal,
     ValuationUpdated,
 )
-from processors.again import PARKED, unpark
+from processors.again import TakingAgain
 from processors.archive import Archive, key_of
 from processors.batch import Batch, plain_types
 from processors.closes import looked_at
@@ -51,8 +51,7 @@ from processors.faults import CannotPark, Faults, OurFault, fault_of, is_of_mach
 from processors.history import History
 from processors.making import Behind, Counts, Origin, no_batch
 from processors.messages import Messages
-from processors.parked import Place
-from processors.parking import Parking, origin_of, place_at
+from processors.parking import place_at
 from processors.ports import EventLog, IdIndex, Input, Mark, Seal
 from processors.positions import set_to
 from processors.stored import decode_line, same, seal
@@ -70,7 +69,7 @@ _NEVER_PERSONAL = frozenset({AccountOpened, AccountClosed, ValuationUpdated, Bal
 """Types with no personal field but `ext`."""
 
 
-class Intake(Parking):
+class Intake(TakingAgain):
     """Writes one shard. tell: called with each block written; now: the commit clock, ISO text. See the module."""
 
     def __init__(
@@ -87,8 +86,6 @@ class Intake(Parking):
         super().__init__(log, shard, ids, vault, tell, now)
         self.archive = Archive(log, history or History(log))
         self.faults = faults or Faults()
-        self._again = False
-        """Whether records of the log are judged anew: all of them in one block."""
 
     # ------------------------------------------------------------------------------------------ batches
 
@@ -271,35 +268,6 @@ class Intake(Parking):
                 batch.odd.add(where)
         return batch
 
-    def again(self, source: Input, lines: Iterable[tuple[int, Place, bytes]]) -> None:
-        """Judge records of the log anew, in order, as if they came now, into the block that is being made.
-
-        lines: (line of the log, where it came from first, its bytes). Nothing is committed. Raises OurFault.
-        """
-        found = list(lines)
-        with self._ours(source, [*(number for number, _, _ in found), -1]):
-            _, records, shortest = codec.decode_batch(b"".join(line + b"\n" for _, _, line in found))
-            batch = self._batch = self._look_up(records)
-            self._hold(Origin(source), [number for number, _, _ in found])
-            self._again = True
-            origins = [origin_of(place) for _, place, _ in found]
-            places = [position for _, position in origins]
-            for at, (_, _, line) in enumerate(found):
-                self._judging = at
-                self._take_one(origins[at][0], places, at, line, shortest[at], records[at])
-            self._again = False
-            batch.reached = len(found)
-
-    def unpark(self, customer_id: str, command: tuple[Input, int] | None = None) -> None:
-        """Let a parked customer go on (``again.unpark``); in the log when this returns. command: input and its position.
-
-        Raises CommandUnfit, what ``take`` raises, and OurFault.
-        """
-        with self._ours(PARKED, [-1, -1, -1]):
-            unpark(self, customer_id)
-            self._moved_by(command)
-            self.commit()
-
     # ------------------------------------------------------------------------------------------ one record
 
     def _take_one(
@@ -386,6 +354,9 @@ class Intake(Parking):
         self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None
     ) -> None:
         """Put a refusal into the block, the original bytes sealed under the log's own key."""
+        if self._refusals_told:
+            self._refusal = refusal
+            return
         kept = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
         who = record if record is not None else refusal
         place = place_at(origin, position, type_name(type(record)) if record is not None else None)

@@ -199,7 +199,7 @@ class Keeper:
         """Write projections as of the end of the log. Only between batches."""
         if self._told:
             touched = self.intake.touched
-            found = (self.shard.customers.ensure(customer_id) for customer_id in touched)
+            found = filter(None, map(self.shard.customers.get, touched))  # one may be parked before its first record
             self.views.tell(self._told, found, self.shard, self.log.shard.hex(), self.log.head().block)
             self._told, self._lines = [], 0
             touched.clear()
@@ -300,5 +300,5 @@ def rebuild(
             views.tell(feed, (), shard, log.shard.hex(), block.number)
             feed, lines_fed = [], 0
         progress(block.number, head)
-    views.tell(feed, (shard.customers.ensure(c) for c in touched), shard, log.shard.hex(), head)
+    views.tell(feed, filter(None, map(shard.customers.get, touched)), shard, log.shard.hex(), head)
     return shard

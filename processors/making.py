@@ -80,6 +80,12 @@ class Making:
         self._lines.append(codec.to_json(decision))
         self._customers.append(crc32(customer_id.encode()))
 
+    def answer(self, decision: Decision, command: tuple[Input, int]) -> None:
+        """Put the answer to a command, which changes no state, into the log with the command's input behind it."""
+        self.decide(decision, "")
+        self._moved_by(command)
+        self.commit()
+
     def _reach(self, origin: Origin, places: Sequence[int], at: int) -> None:
         """Everything of the batch before `at` was judged: a commit takes the input up to there."""
         if origin.input in self._inputs:

@@ -56,7 +56,7 @@ class Owner:
             try:
                 now.take(self.keeper.intake)
             except OurFault as fault:
-                self._renew()
+                self.renew()
                 left = now.left(self.keeper.log.head())
                 if left is None:
                     continue
@@ -66,7 +66,8 @@ class Owner:
                 todo.extend(reversed(parts))
         self._faults.clear()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Make the keeper anew from the log. Raises what opening raises, and CannotPark."""
         counts = self.keeper.intake.settled
         self.keeper = self._anew()
         self.keeper.carry(counts)

@@ -46,6 +46,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     },
     "For operators": {
         "status": Entry("status", "How far the log and its views are."),
+        "redrive": Entry("redrive", "Take what was refused for a reason again."),
         "parked": Entry("parked", "Customers set aside since the program failed on them."),
         "unpark": Entry("unpark", "Take what waits of a parked customer: unpark CUSTOMER_ID."),
         "rebuild": Entry("rebuild", "Make the views anew from the log, or check them."),
