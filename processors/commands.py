@@ -15,6 +15,7 @@ from processors.faults import CannotPark, CommandUnfit
 from processors.intake import Intake
 from processors.owner import Owner, Unpark, Work
 from processors.ports import Head, Input
+from processors.position_reset import PositionResetAsked
 from processors.redriving import Redrive
 
 
@@ -38,7 +39,7 @@ class RedriveAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
         return Redrive(self.reason, command)
 
 
-Command = UnparkAsked | RedriveAsked
+Command = UnparkAsked | RedriveAsked | PositionResetAsked
 
 
 def body_of(command: Command) -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from events import codec
-from events.catalog import CUSTOMERS, TRANSACTIONS
-from events.decisions import InputReset
+from events.catalog import CALENDAR, CUSTOMERS, TRANSACTIONS
+from events.decisions import CommandRefused, InputReset
 from events.fields import CustomerRecord, Record
+from processors.commands import body_of, execute
 from processors.intake import Origin
 from processors.marks import behind
 from processors.messages import Messages
 from processors.ports import Input, Mark
+from processors.position_reset import PositionResetAsked
 from processors.positions import Found, Gone, Recreated, findings, set_to, stands_of
 from processors.stored import decode_lines
+from tests.dsl.parking import Owned
 from tests.dsl.records import deposit, opened
 from tests.processors.test_intake import House
 
@@ -98,3 +103,27 @@ def test_other_inputs_stay_where_they_are(house: House) -> None:
     assert house.log.head().marks[other] == Mark(7, "id-3/", 0)
     take(house, [LATER], 14)
     assert house.log.head().inputs == {INPUT: 15, other: 7, COMMAND[0]: 1}
+
+
+COMMANDS: Input = ("commands", 0)
+ASKED = PositionResetAsked(TRANSACTIONS, 0, 40, "id-1", "restored broker", "li.wei")
+
+
+def test_an_owner_does_the_command_once() -> None:
+    owned = Owned()
+    for _ in range(2):
+        execute(owned.owner, COMMANDS, 1, body_of(ASKED))
+        owned.crash()
+    (reset,) = owned.decided(InputReset)
+    assert (reset.stood, reset.to, reset.by) == (0, 40, "li.wei")
+    assert owned.log.head().inputs == {INPUT: 40, COMMANDS: 1}
+    assert owned.log.head().marks[INPUT] == set_to("id-1", 40)
+
+
+@pytest.mark.parametrize("wrong", [{"partition": 1}, {"topic": CALENDAR}, {"to": -1}])
+def test_another_shards_input_is_not_moved(wrong: dict[str, Any]) -> None:
+    owned = Owned()
+    execute(owned.owner, COMMANDS, 1, body_of(msgspec.structs.replace(ASKED, **wrong)))
+    (refused,) = owned.decided(CommandRefused)
+    assert "shard 0 reads nothing there" in refused.why
+    assert owned.log.head().inputs == {COMMANDS: 1}
