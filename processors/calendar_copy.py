@@ -88,7 +88,23 @@ class CalendarCopy(mode.Service):
 
     async def _copy_from_committed(self) -> None:
         """Copy until the service is to stop. Raises what goes wrong; nothing is left open."""
-        consumer = AIOKafkaConsumer(
+        async with _started(self._producer()) as producer:
+            await self._partitions(producer)  # ahead of the consumer, which waits long for a topic that is not there
+            async with _started(self._consumer()) as consumer:
+                await self._copy_all(consumer, producer)
+
+    async def _copy_all(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        while not self.should_stop:
+            found = await consumer.getmany(timeout_ms=int(POLL_S * 1000), max_records=1)
+            self.trouble = ""
+            for partition, (record,) in found.items():
+                await self._copy(producer, record.offset, record.value)
+                # Refused if the partition was given to another meanwhile: that one copies it again.
+                await consumer.commit({partition: record.offset + 1})
+                self.copied = record.offset
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             self._calendar,
             bootstrap_servers=self._address,
             group_id=self._group,
@@ -98,16 +114,6 @@ class CalendarCopy(mode.Service):
             session_timeout_ms=SESSION_S * 1000,
             heartbeat_interval_ms=SESSION_S * 1000 // 5,
         )
-        async with _started(consumer), _started(self._producer()) as producer:
-            await self._partitions(producer)
-            while not self.should_stop:
-                found = await consumer.getmany(timeout_ms=int(POLL_S * 1000), max_records=1)
-                self.trouble = ""
-                for partition, (record,) in found.items():
-                    await self._copy(producer, record.offset, record.value)
-                    # Refused if the partition was given to another meanwhile: that one copies it again.
-                    await consumer.commit({partition: record.offset + 1})
-                    self.copied = record.offset
 
     def _producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -146,10 +152,16 @@ class CalendarCopy(mode.Service):
 
     async def _partitions(self, producer: AIOKafkaProducer) -> list[tuple[str, int]]:
         """Every partition of the topics, as the broker has them now. Raises Unfit unless they are the log's shards."""
-        for topic in self._topics:
+        every = (self._calendar, *self._topics)
+        for topic in every:
             producer.client.add_topic(topic)
         await producer.client.force_metadata_update()
-        found = {topic: len(producer.client.cluster.partitions_for_topic(topic) or ()) for topic in self._topics}
+        found = {topic: len(producer.client.cluster.partitions_for_topic(topic) or ()) for topic in every}
+        if (calendars := found.pop(self._calendar)) != 1:
+            raise Unfit(
+                f"{self._calendar}: {f'{calendars} partitions' if calendars else 'there is no such topic'}, and no close is "
+                "copied; make it with one partition, which is their order"
+            )
         if set(found.values()) != {self._shards}:
             said = ", ".join(f"{topic} {count or 'missing'}" for topic, count in found.items())
             raise Unfit(

@@ -29,10 +29,13 @@ class Calendar:
         self.name = f"{self.log}.calendar"
         self.topics = [f"{self.log}.{each}" for each in ("t", "i", "c")]
         self.partitions = dict.fromkeys(self.topics, PARTITIONS)
+        self.calendars = 1
 
     def make(self, **settings: str) -> None:
-        wanted = {self.name: 1, **self.partitions}
+        wanted = {self.name: self.calendars, **self.partitions}
         topics = {name: {"num_partitions": n, "replication_factor": 1} for name, n in wanted.items()}
+        if not self.calendars:
+            del topics[self.name]
         topics[self.topics[2]]["configs"] = settings
         self.admin.create_topics(topics)
         self.admin.wait_for_topics(list(topics))
@@ -169,6 +172,14 @@ def test_with_other_numbers_of_partitions_nothing_is_copied(calendar: Calendar, 
     assert service.trouble.startswith(f"partitions: {said}; the log has 3 shards and no close is copied before")
     assert not any(calendar.held().values())
     assert calendar.committed() is None
+
+
+@pytest.mark.parametrize(("calendars", "said"), [(0, "there is no such topic"), (2, "2 partitions")])
+def test_a_calendar_has_one_partition(calendar: Calendar, calendars: int, said: str) -> None:
+    calendar.calendars = calendars
+    calendar.make()
+    service = calendar.run(lambda service: bool(service.trouble))
+    assert service.trouble.startswith(f"{calendar.name}: {said}, and no close is copied; make it with one partition")
 
 
 def test_a_topic_that_grows_stops_the_copies(calendar: Calendar) -> None:
