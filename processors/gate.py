@@ -14,7 +14,7 @@ and at which pace; only the order between topics from one close to the next does
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final, NamedTuple
 
 from events.calendar import BusinessDayClosed
@@ -222,9 +222,9 @@ class Gate:
             (run,) = runs
             offsets, keys, values = run.offsets, run.keys, run.values
         else:
-            offsets = [offset for run in runs for offset in run.offsets]
-            keys = [key for run in runs for key in run.keys]
-            values = [value for run in runs for value in run.values]
+            offsets = list(chain.from_iterable(run.offsets for run in runs))
+            keys = list(chain.from_iterable(run.keys for run in runs))
+            values = list(chain.from_iterable(run.values for run in runs))
         return Messages(topic, self._partition, self._partitions, offsets, offsets[-1] + 1, keys, values)
 
     def _fitting(self, run: _Run, count: int, size: int) -> int:

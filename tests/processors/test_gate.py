@@ -1,11 +1,12 @@
 """The gate: whatever is read in whatever batches, each message comes out once, in order, and each close behind all before it."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregates.policy import Policies, Policy
@@ -21,6 +22,7 @@ TOPICS = ("t", "i", "c")
 DATES = [f"2026-01-{day:02}" for day in range(1, 29)]
 
 
+@cache
 def copy(calendar: int) -> bytes:
     return codec.encode(close(DATES[calendar]))
 
@@ -130,6 +132,7 @@ def pieces(draw: st.DrawFn) -> tuple[Holdings, list[tuple[str, list[Message]]]]:
     return held, batches
 
 
+@settings(deadline=None)
 @given(holdings())
 def test_everything_comes_out_once_and_in_the_order_of_its_topic(held: Holdings) -> None:
     bank = all_at_once(held)
@@ -139,6 +142,7 @@ def test_everything_comes_out_once_and_in_the_order_of_its_topic(held: Holdings)
     assert not bank.gate.held()
 
 
+@settings(deadline=None)
 @given(pieces(), st.booleans())
 def test_however_it_was_read_the_steps_are_the_same(
     found: tuple[Holdings, list[tuple[str, list[Message]]]], small: bool
@@ -151,6 +155,7 @@ def test_however_it_was_read_the_steps_are_the_same(
     assert bank.story() == all_at_once(held).story()
 
 
+@settings(deadline=None)
 @given(holdings())
 def test_a_close_is_taken_behind_all_before_it_and_ahead_of_all_behind_it(held: Holdings) -> None:
     given_out = all_at_once(held)
@@ -176,6 +181,7 @@ def test_a_close_is_taken_behind_all_before_it_and_ahead_of_all_behind_it(held: 
     assert closed == every - {None}
 
 
+@settings(deadline=None)
 @given(pieces())
 def test_a_topic_held_is_never_one_that_is_waited_for(found: tuple[Holdings, list[tuple[str, list[Message]]]]) -> None:
     bank = Bank()
