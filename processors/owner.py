@@ -148,15 +148,37 @@ class Close(msgspec.Struct, frozen=True):
     copies: Mapping[Input, int]
     line: bytes
     marks: Mapping[Input, Mark]
+    calendar: int | None = None
 
     def take(self, intake: Intake) -> None:
         """See Work."""
-        intake.take_close(self.copies, self.line, self.marks)
+        intake.take_close(self.copies, self.line, self.marks, self.calendar)
 
     def left(self, head: Head) -> "Close | None":
         """See Work."""
         taken = all(head.inputs.get(source, 0) > offset for source, offset in self.copies.items())
         return None if taken else self
+
+    def halves(self) -> None:
+        """See Work."""
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """What the calendar holds besides closes (``Intake.refuse_stray``)."""
+
+    copy: Input
+    offset: int
+    value: bytes | None
+    calendar: int
+    mark: Mark
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.refuse_stray(self.copy, self.offset, self.value, self.calendar, self.mark)
+
+    def left(self, head: Head) -> "Stray | None":
+        """See Work."""
+        return None if head.inputs.get(self.copy, 0) > self.offset else self
 
     def halves(self) -> None:
         """See Work."""

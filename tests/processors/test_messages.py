@@ -5,13 +5,16 @@ import pytest
 from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import CALENDAR, CUSTOMERS, INTERACTIONS, TRANSACTIONS
+from events.decisions import RecordRefused
 from events.fields import CustomerRecord, Record
+from processors import owner
 from processors.closes import close_in
 from processors.intake import Origin
 from processors.messages import Messages
 from processors.partition import murmur2, partition_of
 from processors.ports import Mark
 from tests.dsl.door import Door
+from tests.dsl.parking import Owned
 from tests.dsl.records import close, deposit, granted, opened
 
 PARTITIONS = 4
@@ -198,3 +201,21 @@ def test_a_close_of_many_customers_moves_its_inputs_with_the_first_block(monkeyp
     assert door.intake.log.head().inputs == {source: offset + 1 for source, offset in COPIES.items()}
     take(door, messages(D1, first=8))
     assert door.intake.log.head().inputs[INPUT] == 9
+
+
+def test_an_owner_takes_what_the_calendar_brought() -> None:
+    owned = Owned()
+    marks = {source: Mark(offset + 1, "digest", 0) for source, offset in COPIES.items()}
+    day = owner.Close(COPIES, codec.encode(close("2026-01-31")), marks, 40)
+    other = owner.Close(COPIES, codec.encode(close("2026-01-31", working_day=False)), marks, 41)
+    stray = owner.Stray(INPUT, 8, b"{", 42, Mark(9, "digest", 0))
+    for each in (day, other, stray):
+        if each is not other:
+            assert each.left(owned.log.head()) is each
+        assert each.halves() is None
+        owned.owner.take(each)
+        assert each.left(owned.log.head()) is None
+    assert [(each.reason, each.topic, each.offset) for each in owned.decided(RecordRefused)] == [
+        ("day_already_closed", CALENDAR, 41),
+        ("not_json", CALENDAR, 42),
+    ]
