@@ -19,6 +19,29 @@ def history() -> list[list[bytes]]:
     return [first, [*first[5:20], *second]]
 
 
+PARKED = "parked"
+"""event_id of the record that our code is made to fail on."""
+
+
+def failing() -> list[bytes]:
+    """A file of which one record is parked, and another waits behind it."""
+    named = _Named("c")
+    return [
+        _encoded(named(each))
+        for each in (
+            r.deposit("C2", "A2", "66.00", on="2026-07-01", id=PARKED, memo=MEMO),
+            r.deposit("C2", "A2", "7.00", on="2026-07-01"),
+            r.deposit("C6", "A6", "8.00", on="2026-07-01"),
+            r.deposit("C6", "A66", "9.00", on="2026-07-02"),
+        )
+    ]
+
+
+def mended() -> list[bytes]:
+    """A file that brings the account that a refused record lacked."""
+    return [_encoded(r.opened("C6", "A66", on="2026-07-01", id="late-account")), _encoded(r.close("2026-07-01"))]
+
+
 def _encoded(line: Record | bytes) -> bytes:
     return line if isinstance(line, bytes) else codec.encode(line)
 

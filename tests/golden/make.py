@@ -13,14 +13,20 @@ from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from aggregates import closing
 from aggregates.packing import STATE_VERSION
+from aggregates.records import TAKE
+from aggregates.shard import Shard
+from events.transactions import Deposit
 from guanxi.bootstrap import open_bank
+from guanxi.settings import Settings
 from infra.sqlite_log import SqliteEventLog
+from processors.commands import UnparkAsked, body_of, execute
 from processors.ports import Block
 from tests.crash.runs import from_log, settings
-from tests.golden.history import history
+from tests.golden.history import PARKED, failing, history, mended
 
 FOLDER = Path(__file__).parent
 KEY = b64encode(b"golden log key, public, 32 bytes").decode()
@@ -39,6 +45,7 @@ def answers(log: Path) -> dict[str, list[dict[str, Any]]]:
             "aum of 2026-03": list(views.aum(month="2026-03")),
             "rejected": list(views.rejected()),
             "alerts": list(views.alerts()),
+            "parked": list(views.parked()),
             "counts": [views.counts()],
         }
     state = from_log(log)
@@ -81,9 +88,28 @@ def make(number: int) -> None:
         for at, part in enumerate(history()):
             with open_bank(settings(log), write=True) as bank:
                 bank.ingest_lines(f"part-{at}.jsonl", part)
+        _park_and_redrive(settings(log))
         shutil.copy(log, target)
         shutil.copy(f"{log}-vault", FOLDER / f"log-{number}.vault")
         kept.write_text(written(answers(log)), "utf-8")
+
+
+def _park_and_redrive(of: Settings) -> None:
+    """Records that our code fails on, and what an operator does about them and about refused ones."""
+    take = TAKE[Deposit]
+
+    def fails(shard: Shard, record: Any, *more: Any) -> Any:
+        if record.event_id == PARKED:
+            raise ZeroDivisionError
+        return take(shard, record, *more)
+
+    with patch.dict(TAKE, {Deposit: fails}), open_bank(of, write=True) as bank:
+        bank.ingest_lines("failing.jsonl", failing())
+    with open_bank(of, write=True) as bank:
+        bank.ingest_lines("mended.jsonl", mended())
+        bank.unpark("C2")
+        bank.redrive("account_unknown")
+        execute(bank._owned(), ("commands", 0), 1, body_of(UnparkAsked("C2")))
 
 
 if __name__ == "__main__":
