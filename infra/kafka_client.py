@@ -41,6 +41,15 @@ async def drop(producer: Any) -> None:
         sender.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await sender
+    transactions = producer._txn_manager
+    if transactions is not None and transactions._transaction_waiter is not None:
+        transactions._transaction_waiter.add_done_callback(heard)
+
+
+def heard(done: "asyncio.Future[Any]") -> None:
+    """Take note of what went wrong, so that nobody complains of it to the terminal."""
+    if not done.cancelled():
+        done.exception()
 
 
 def said(error: BaseException) -> str:

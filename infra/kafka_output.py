@@ -1,12 +1,17 @@
 """What the relay publishes, on Kafka; with it, in the same transaction, how far it is.
 
-A position is a record of the compacted topic `guanxi.relay.v1` under the key `<log name>/<shard>`. With transactions the
-transactional id is the log's, so that Kafka lets in one relay of a log at a time: the newest. Without, messages are
-acknowledged before the position is written: after a crash some come twice, under the same id.
+A position is a record of the compacted topic `guanxi.relay.v1` under the key `<log name>/<shard>`; under the log's name
+alone stands who publishes it. With transactions the transactional id is the log's, so that Kafka lets in one relay of a
+log at a time: the newest. Without, messages are acknowledged before the position is written: after a crash some come
+twice, under the same id.
 """
 
 import asyncio
 import contextlib
+import os
+import socket
+import time
+import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,7 +21,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from events.catalog import REJECTED, TIER_CHANGES
 from events.codec import to_json
-from infra.kafka_client import NEEDS_A_PERSON, drop, partitions, said
+from infra.kafka_client import NEEDS_A_PERSON, drop, heard, partitions, said
 from processors.outgoing import Message
 from processors.partition import murmur2
 from processors.relay import Fenced, OutputAway, OutputUnusable, Position
@@ -26,6 +31,17 @@ ANSWERS_WITHIN_S: Final = 10
 TRANSACTION_S: Final = 20
 """Kafka gives up a transaction that is older; until then subscribers see nothing behind it."""
 _BATCH_BYTES: Final = 512 * 1024
+_LOOKS: Final = 10
+_LOOK_S: Final = 0.3
+
+
+class _Owner(msgspec.Struct, frozen=True):
+    """Who publishes a log, kept under the log's name. token: of one opening."""
+
+    host: str
+    process: int
+    token: str
+
 
 _Outgoing = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
 _position = msgspec.json.Decoder(Position).decode
@@ -39,10 +55,12 @@ class KafkaOutput:
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._turn = 0
+        self._owner = _Owner(socket.gethostname(), os.getpid(), "")
 
     async def open(self) -> dict[int, Position]:
         """See the port."""
         await self.close()
+        self._owner = msgspec.structs.replace(self._owner, token=uuid.uuid4().hex)
         async with self._plainly():
             self._producer = producer = AIOKafkaProducer(
                 bootstrap_servers=self._address,
@@ -62,23 +80,30 @@ class KafkaOutput:
                     raise OutputUnusable(
                         f"{self._address}: there is no topic {topic}; make it as infra/cluster/topics.txt says"
                     )
-            return await asyncio.wait_for(self._stored(), TRANSACTION_S + ANSWERS_WITHIN_S)
+            # Whoever was shut out has ended its transaction by now, one way or the other.
+            found = await self._stored()
+        await self._put([(POSITIONS, self._log.encode(), to_json(self._owner), [])])
+        return {
+            int(shard): _position(value)
+            for key, value in found.items()
+            if (shard := key.removeprefix(f"{self._log}/")) != key
+        }
 
-    async def _stored(self) -> dict[int, Position]:
-        """The positions that stand. Whoever was shut out has ended its transaction, one way or the other, before this."""
+    async def _stored(self) -> dict[str, bytes]:
+        """What is kept of this log: the newest value by key."""
         where = TopicPartition(POSITIONS, 0)
         # To the very end: another log's transaction that is still open must not hide what stands behind it.
         async with self._reader("read_uncommitted") as reader:
             end = (await reader.end_offsets([where]))[where]
-        found: dict[int, Position] = {}
-        async with self._reader("read_committed") as reader:
+        found: dict[str, bytes] = {}
+        async with self._reader("read_committed") as reader, asyncio.timeout(TRANSACTION_S + ANSWERS_WITHIN_S):
             reader.assign([where])
             await reader.seek_to_beginning(where)
             while await reader.position(where) < end:
                 for record in (await reader.getmany(where, timeout_ms=100)).get(where, ()):
-                    name, _, shard = (record.key or b"").decode().rpartition("/")
-                    if name == self._log and record.value is not None:
-                        found[int(shard)] = _position(record.value)
+                    key = (record.key or b"").decode()
+                    if record.value is not None and self._log in (key, key.rpartition("/")[0]):
+                        found[key] = record.value
         return found
 
     @contextlib.asynccontextmanager
@@ -95,21 +120,46 @@ class KafkaOutput:
 
     async def put(self, messages: Sequence[Message], positions: Mapping[int, Position]) -> None:
         """See the port."""
-        producer = self._producer
-        if producer is None:
-            raise OutputAway(f"{self._address}: not open")
         content: list[_Outgoing] = [(m.topic, m.key, m.value, m.headers) for m in messages]
         standing: list[_Outgoing] = [
             (POSITIONS, f"{self._log}/{shard}".encode(), to_json(position), []) for shard, position in positions.items()
         ]
-        async with self._plainly(), asyncio.timeout(TRANSACTION_S + ANSWERS_WITHIN_S):
-            if not self._transactions:
-                await self._send(producer, content)
-                await self._send(producer, standing)
-                return
-            await producer.begin_transaction()
-            await self._send(producer, (*content, *standing))
-            await producer.commit_transaction()
+        if self._transactions:
+            await self._put([*content, *standing])
+        else:
+            await self._put(content)
+            await self._put(standing)
+
+    async def _put(self, content: list[_Outgoing]) -> None:
+        """In a transaction, if there are any."""
+        producer = self._producer
+        if producer is None:
+            raise OutputAway(f"{self._address}: not open")
+        began_at = time.time()
+        async with self._plainly():
+            try:
+                async with asyncio.timeout(TRANSACTION_S + ANSWERS_WITHIN_S):
+                    if self._transactions:
+                        await producer.begin_transaction()
+                    await self._send(producer, content)
+                    if self._transactions:
+                        await producer.commit_transaction()
+            except (ProducerFenced, InvalidProducerEpoch) as error:
+                raise await self._shut_out(time.time() - began_at) from error
+
+    async def _shut_out(self, after_s: float) -> Exception:
+        """Why Kafka takes nothing more from this relay: another one has begun, or it took too long itself."""
+        for _ in range(_LOOKS):  # the other says who it is a little after it shut this one out
+            stored = (await self._stored()).get(self._log)
+            owner = msgspec.json.decode(stored, type=_Owner) if stored else self._owner
+            if owner != self._owner:
+                who = f"the relay of process {owner.process} on {owner.host}"
+                break
+            if after_s >= TRANSACTION_S:
+                return OutputAway(f"{self._address}: a transaction was given up, for it took too long")
+            who = "another relay"
+            await asyncio.sleep(_LOOK_S)
+        return Fenced(f"{self._address}: {who} publishes the log {self._log} since; this one ends, nothing is lost")
 
     async def _send(self, producer: AIOKafkaProducer, messages: Iterable[_Outgoing]) -> None:
         """Send messages, in order within a partition; acknowledged when this returns."""
@@ -120,7 +170,9 @@ class KafkaOutput:
             topic, partition = place
             builder = builders.pop(place)
             builder.close()
-            sent.append(await producer.send_batch(builder, topic, partition=partition))
+            future = await producer.send_batch(builder, topic, partition=partition)
+            future.add_done_callback(heard)  # also if something else fails before
+            sent.append(future)
 
         for topic, key, value, headers in messages:
             place = topic, self._partition(topic, key)
@@ -150,10 +202,6 @@ class KafkaOutput:
     async def _plainly(self) -> AsyncIterator[None]:
         try:
             yield
-        except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise Fenced(
-                f"{self._address}: another relay publishes the log {self._log} since; this one ends, nothing is lost"
-            ) from error
         except NEEDS_A_PERSON as error:
             raise OutputUnusable(f"{self._address}: {said(error)}; see the broker's rights and limits") from error
         except (KafkaError, TimeoutError, OSError) as error:
