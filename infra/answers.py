@@ -259,16 +259,12 @@ class Answers:
         customer: only those about one customer; at: those raised by then about days up to its business date.
         """
         with self._standing():
-            yield from self._integrity(customer, at or self.moment())
+            at = at or self.moment()
+            where, values = ("AND customer_id = ?", [customer]) if customer is not None else ("", [])
+            sql = self._select(Alerts.table, where=f"WHERE log_line < ? {where}")
+            yield from alert_rows(self._rows(sql, [at.known.lines, *values]), iso(at.as_of) if at.as_of else None)
             if customer is None:
                 yield from totals_alerts(self._rows(self._select(Totals.table)))
-
-    def _integrity(self, customer: str | None, at: Moment) -> Iterator[dict[str, Any]]:
-        where, values = ("AND customer_id = ?", [customer]) if customer is not None else ("", [])
-        sql = self._select(Alerts.table, where=f"WHERE log_line < ? {where}")
-        for alert in alert_rows(self._rows(sql, [at.known.lines, *values])):
-            if not at.as_of or alert["date"] is None or alert["date"] <= iso(at.as_of):
-                yield alert
 
     def counts(self) -> dict[str, dict[str, int]]:
         """{"taken": {type: n}, "duplicate": {"": n}, "refused": {reason: n}}, names ascending."""

@@ -17,16 +17,17 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 
-from aggregates.dates import Day
-from infra.answers import Answers
+from aggregates.dates import Day, iso
+from infra.answers import Answers, quoted
 from infra.postgres_session import Session, failure
 from infra.postgres_view_tables import POSITIONS, kept_text, shown_text, table_name
 from infra.postgres_views import Position, definitions_of, position_from, stale_among
 from processors.partition import partition_of
 from processors.ports import LogDamaged, LogUnusable, ViewsUnusable
-from projections.blocks import Known
+from projections.alerts import Alerts, alert_rows
+from projections.blocks import Blocks, Known
 from projections.catalog import PROJECTIONS
-from projections.customers import By
+from projections.customers import Aum, By
 from projections.feed import Basis, Freshness, Projection, Row, basis_over
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.rejected import SHOWN, Rejected
@@ -34,7 +35,7 @@ from projections.table import Table, wide
 from projections.tier_story import change_rows
 from projections.totals import Totals, totals_alerts
 
-_ROWS_AT_A_TIME = 4_000
+_ROWS_AT_A_TIME = 16_000
 """So many rows are in memory, of all shards together, while an answer streams."""
 # A page may wait for a person who reads it, and a row for much to be sorted; set on purpose, they stay.
 _PATIENCE = ("idle_in_transaction_session_timeout", "statement_timeout")
@@ -56,7 +57,13 @@ class PostgresAnswers(Answers):
         self._pages = self._cursors = 0
         self._stack = ExitStack()
         self._connection: Connection[DictRow]
+        self._looks = SQL(
+            "SELECT v.block, definitions, odd_text, basis, COALESCE(lines, 0) AS lines, "
+            "COALESCE(customers, 0) AS customers, COALESCE(accounts, 0) AS accounts FROM {} AS v LEFT JOIN {} AS b "
+            "ON b.shard_number = v.shard_number AND b.block = v.block ORDER BY v.shard_number"
+        ).format(*(Identifier(session.schema, table_name(table)) for table in (POSITIONS, Blocks.table.name)))
         self._positions: list[Position] = []
+        self._now: list[Known] = []
         self._shards: list[ShardAnswers] = []
         with self._standing():
             self._shards = [ShardAnswers(self, number) for number in range(len(self._positions))]
@@ -85,12 +92,12 @@ class PostgresAnswers(Answers):
             self._connection = stack.enter_context(self._session.get_connection())
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._connection.execute(_PATIENT, (list(_PATIENCE),))
-            rows = self._connection.execute(
-                SQL("SELECT block, definitions, odd_text, basis FROM {} ORDER BY shard_number").format(
-                    Identifier(self._session.schema, POSITIONS)
-                )
-            ).fetchall()
+            rows = self._connection.execute(self._looks).fetchall()
             self._positions = [position_from(row) for row in rows]
+            self._now = [
+                Known(row["lines"], row["customers"], row["accounts"], position.basis)
+                for row, position in zip(rows, self._positions, strict=True)
+            ]
             stale = sorted({name for each in self._positions for name in stale_among(self._definitions, each)})
             if stale:
                 raise ViewsUnusable(f"{self.path}: made by another version ({', '.join(stale)}); run: guanxi rebuild")
@@ -138,14 +145,13 @@ class PostgresAnswers(Answers):
     def _all(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
         return self._query(sql, values, few=False, odd=any(each.odd_text for each in self._positions))
 
-    def _everywhere(self, table: Table, columns: str, order: str) -> str:
-        where = f'"{self._session.schema}"."{table_name(table.name)}"'
-        return f"SELECT {columns} FROM {where} ORDER BY {order}"
+    def _table(self, table: Table) -> str:
+        return f'"{self._session.schema}"."{table_name(table.name)}"'
 
     def _with(self, customer_id: str) -> "list[ShardAnswers]":
         """The shards that know a customer: one, unless its records were sent to the wrong partition once."""
         sql = (
-            f'SELECT shard_number FROM "{self._session.schema}"."view_aum" WHERE shard_number = ANY(?) AND customer_id = ? '
+            f"SELECT shard_number FROM {self._table(Aum.table)} WHERE shard_number = ANY(?) AND customer_id = ? "
             "ORDER BY shard_number"
         )
         with self._standing():
@@ -249,8 +255,8 @@ class PostgresAnswers(Answers):
     def rejected(self) -> Iterator[Change]:
         """Refusals by shard, in the order of its log; see ``Answers.rejected``."""
         with self._standing():
-            columns = ", ".join(f'"{name}"' for name in SHOWN)
-            for row in self._all(self._everywhere(Rejected.table, columns, "shard_number, log_line")):
+            sql = f"SELECT {quoted(SHOWN)} FROM {self._table(Rejected.table)} ORDER BY shard_number, log_line"
+            for row in self._all(sql):
                 yield dict(zip(SHOWN, row, strict=True))
 
     def alerts(self, customer: str | None = None, at: Moment | None = None) -> Iterator[Change]:
@@ -259,11 +265,19 @@ class PostgresAnswers(Answers):
         See ``Answers.alerts``; totals of a day are compared once all shards have counted it (DOMAIN §2).
         """
         with self._standing():
-            for shard, part in self._each(at):
-                yield from shard.integrity(customer, part)
+            at = at or self.moment()
+            lines = [part.known.lines for part in at.shards or (at,)]
+            which, values = ("AND customer_id = ?", [customer]) if customer is not None else ("", [])
+            kept = self._all(
+                f"SELECT {_named(Alerts.table, 'a')} FROM {self._table(Alerts.table)} AS a "
+                "JOIN unnest(?::bigint[]) WITH ORDINALITY AS s (lines, number) "
+                f"ON shard_number = number - 1 AND log_line < lines {which} ORDER BY shard_number, log_line",
+                [lines, *values],
+            )
+            yield from alert_rows(kept, iso(at.as_of) if at.as_of else None)
             if customer is None:
-                columns = ", ".join(f'"{name}"' for name in Totals.table.names)
-                kept = self._all(self._everywhere(Totals.table, columns, "source, date, shard_number"))
+                sql = f"SELECT {_named(Totals.table, 't')} FROM {self._table(Totals.table)} AS t"
+                kept = self._all(f"{sql} ORDER BY source, date, shard_number")
                 yield from totals_alerts(kept, len(self._shards))
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -311,9 +325,9 @@ class ShardAnswers(Answers):
         with self._standing():
             return self._reader._positions[self.number].basis
 
-    def integrity(self, customer: str | None, at: Moment | None) -> Iterator[Change]:
-        """The alerts of this shard's log alone."""
-        return self._integrity(customer, at or self.moment())
+    def _known(self, block: int) -> Known:
+        now = self._reader._now[self.number]
+        return now if block == now.basis.block else super()._known(block)
 
     def latest(self, count: int) -> Iterator[Row]:
         """(packed tier change, commit clock) of those decided last, the newest first."""
@@ -328,6 +342,10 @@ class ShardAnswers(Answers):
         """See ``Answers.rows_of``."""
         for row in super().rows_of(table):
             yield tuple(wide(int(value)) if isinstance(value, Decimal) else value for value in row)
+
+
+def _named(table: Table, of: str) -> str:
+    return ", ".join(f'{of}."{name}"' for name in table.names)
 
 
 def _no_block(block: int, shards: int) -> str:

@@ -35,10 +35,11 @@ def _kept(field: str, value: int | str | None) -> int | str | None:
     return to_json(value).decode() if field in _JSON else value
 
 
-def alert_rows(kept: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Alerts as they are shown (``SHOWN``), in log order."""
+def alert_rows(kept: Iterable[Row], until: str | None = None) -> Iterator[dict[str, Any]]:
+    """Alerts as they are shown (``SHOWN``), in log order; until: those about days up to a date, or about none."""
     for row in kept:
         shown = dict(zip(SHOWN, row[1:], strict=True))
         for field in _JSON:
             shown[field] = msgspec.json.decode(shown[field])
-        yield shown
+        if until is None or shown["date"] is None or shown["date"] <= until:
+            yield shown

@@ -2,14 +2,16 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from aggregates.dates import iso
 from guanxi.simulator import stream
 from infra.answers import Answers
 from infra.postgres_schema import create_log
@@ -25,7 +27,7 @@ from projections.moment import NothingKnown
 from tests.conformance.views import OpenViews, ViewsConformance
 from tests.infra.a_postgres_bank import PostgresBank
 from tests.postgres_server import Server
-from tests.projections.world import World, close, money, opened, rows
+from tests.projections.world import World, close, money, opened, record, rows
 
 
 def shard_of_id(customer_id: str) -> int:
@@ -47,6 +49,17 @@ def alive(bank: PostgresBank, folder: Path, number: int = 0) -> World:
     world.shard_id = world.log.shard.hex()
     world.begin()
     return world
+
+
+def wrongly_stated(customer_id: str, day: str) -> list[dict[str, Any]]:
+    """Records of a day behind which an alert is in the log."""
+    stated = record("balance_stated", customer_id, on=day, account_id="A1", balance=7, currency="CNY")
+    return [opened(customer_id, "A1", day), stated | {"value_date": day}, close(day)]
+
+
+def found_in_logs(alerts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what is counted over all shards."""
+    return [alert for alert in alerts if alert["kind"] != "totals_differ"]
 
 
 def iter_clock() -> Callable[[], str]:
@@ -196,6 +209,7 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
     worlds = [World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1)]
     files = [World(tmp_path / str(number)) for number in (0, 1) if (tmp_path / str(number)).mkdir() is None]
     lines = list(stream.records(customers=30, days=100, seed=3, malformed=True))
+    ends: dict[int, list[dict[str, Any]]] = {}
     for pair in (worlds, files):
         for world in pair:
             world.begin()
@@ -204,6 +218,8 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
             for number, world in enumerate(pair):
                 world.take(*(line for line in lines[at : at + 200] if shard_of(line) in (None, number)))
                 world.put()
+        for number, world in enumerate(pair):
+            world.tell(*ends.setdefault(number, wrongly_stated(f"X{number}", iso(world.shard.closed_through + 1))))
     answers = both.answers()
     one, two = (world.views for world in files)
     blocks = tuple(view.freshness.block for view in (one, two))
@@ -226,6 +242,9 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
             expected.sort(key=lambda row: row["customer_id"].encode())
             assert list(ask(answers, at)) == expected
             assert expected
+        own = [alert for view, part in zip((one, two), ats, strict=True) for alert in view.alerts(at=part)]
+        assert found_in_logs(answers.alerts(at=at)) == found_in_logs(own)
+        assert len(found_in_logs(own)) == (0 if when[0] or when[1] else 2)
         for customer in customers[:6]:
             view, part = (one, two)[shard_of_id(customer)], ats[shard_of_id(customer)]
             assert list(answers.tiers(customer, at)) == list(view.tiers(customer, part))
