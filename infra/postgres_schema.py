@@ -22,6 +22,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from infra.postgres_session import Address, Session, address_of, failure
 from infra.postgres_tables import MIGRATIONS, journal
+from infra.postgres_view_tables import view_grants
 from processors.ports import LogDamaged, LogUnusable
 
 MOST_SHARDS: Final = 4096
@@ -193,7 +194,7 @@ def _writers(connection: Connection[TupleRow], schema: str) -> list[str]:
 
 
 def _grant(connection: Connection[TupleRow], schema: str, shards: int, role: str) -> None:
-    """Let a role read the log and append to it, and nothing more."""
+    """Let a role read the log, append to it and tell its views, and nothing more."""
     to = Identifier(role)
     connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), to))
     for table in ("log", "shard", "migration", "command"):
@@ -204,3 +205,5 @@ def _grant(connection: Connection[TupleRow], schema: str, shards: int, role: str
     connection.execute(
         SQL("GRANT EXECUTE ON FUNCTION {}(smallint, jsonb) TO {}").format(Identifier(schema, "put_command"), to)
     )
+    for statement in view_grants(schema, role):
+        connection.execute(statement)

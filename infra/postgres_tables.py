@@ -1,5 +1,7 @@
 """The steps by which the tables of a log on PostgreSQL come to be, in order; each is DDL alone and never changes again.
 
+But for views: that step makes their tables as this program knows them, since they are derived, and empty at first.
+
 What was done to a schema is in its table `migration`; `infra.postgres_schema` does what is due.
 """
 
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from infra.postgres_view_tables import view_tables
 from infra.sealing import DESTROYED
 
 
@@ -143,4 +146,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the journal, a table a shard", 1, _journals),
     Migration(3, "the keys of customers", 1, _vault),
     Migration(4, "commands to the owners of shards", 1, _commands),
+    Migration(5, "views", 1, view_tables),
 )

@@ -1,16 +1,13 @@
-"""Logs on PostgreSQL with the tables of their views, and what tells and reads these."""
+"""Logs on PostgreSQL, and what tells and reads their views."""
 
 import uuid
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
-
 from infra.postgres_answers import PostgresAnswers
 from infra.postgres_rebuild import RebuiltViews
 from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
-from infra.postgres_view_tables import view_tables
 from infra.postgres_views import PostgresViews
 from tests.postgres_server import Server
 
@@ -23,9 +20,6 @@ class PostgresBank:
         self.postgres, self.shards, self._stack = postgres, shards, stack
         self.url = postgres.url(schema=self.schema)
         create_log(self.url, shards=shards)
-        with psycopg.connect(postgres.url()) as owner:
-            for statement in view_tables(self.schema, shards):
-                owner.execute(statement)
 
     def session(self, *, read_only: bool = False) -> Session:
         found = Session(address_of(self.url), read_only=read_only)
