@@ -1,4 +1,4 @@
-"""What a process that writes a log on PostgreSQL keeps of it: one connection, the keys, and a folder of derived files.
+"""What a process that writes a log on PostgreSQL keeps of it: two connections, the keys, and a folder of derived files.
 
 The folder is `DIR/0`, `DIR/1`, …: the first that no other process on this machine holds. In it stand for shard N: `N-ids`,
 `N-snapshot`, `N-history`; derived, may be deleted. `DIR/master.key` is the key under which the customers' keys are wrapped,
@@ -26,14 +26,14 @@ from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import Identity, create_log, identity_of, there_is_a_log
 from infra.postgres_session import Session, address_of
 from infra.postgres_vault import PostgresVault, has_keys
+from infra.postgres_views import PostgresViews
 from infra.sqlite_snapshots import SqliteSnapshots
-from infra.sqlite_views import SqliteViews
 from processors.faults import Faults
 from processors.keeper import DerivedAhead, Keeper
 from processors.ports import ViewsUnusable
 
 MOST_SLOTS: Final = 1_000
-_SUFFIXES: Final = ("ids", "snapshot", "history", "views")
+_SUFFIXES: Final = ("ids", "snapshot", "history")
 
 
 def make_log(url: str, shards: int, *, say: Say = nothing) -> None:
@@ -76,6 +76,8 @@ class Shards:
         self._open: dict[int, ExitStack] = {}
         self.session = Session(self.address)
         self._stack.callback(self.session.close)
+        self._views_session = Session(self.address)  # what takes long there keeps no block waiting for its turn
+        self._stack.callback(self._views_session.close)
         try:
             self.identity = identity_of(self.session, self.address.shown)
             folder = data or data_folder(self.identity, environ)
@@ -131,7 +133,6 @@ class Shards:
             pages = SqliteHistoryPages(self._file(number, "history"))
             stack.callback(pages.close)
             views = self._views(number, log)
-            stack.callback(views.close)
             snapshots = SqliteSnapshots(self._file(number, "snapshot"))
             keeper = Keeper(log, ids, vault, snapshots, views, now, pages, faults)
             keeper.recover()
@@ -143,14 +144,13 @@ class Shards:
             self._open[number] = stack.pop_all()
             return keeper
 
-    def _views(self, number: int, log: PostgresEventLog) -> SqliteViews:
-        """The rows of a shard's projections."""
-        file = self._file(number, "views")
-        views = SqliteViews(file, write=True)
-        if views.stale or views.basis().shard_id not in ("", log.shard.hex()):
-            views.close()
-            delete(file)
-            views = SqliteViews(file, write=True)
+    def _views(self, number: int, log: PostgresEventLog) -> PostgresViews:
+        """The rows of a shard's projections; told anew from the log where another version or another log made them."""
+        views = PostgresViews(self._views_session, number)
+        if views.stands > log.head().block:
+            log.refresh()  # another process wrote, and told, since the end of the log was looked at
+        if views.stale or views.basis().shard_id not in ("", log.shard.hex()) or views.stands > log.head().block:
+            views.forget()
         return views
 
     def drop(self, number: int) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from guanxi.errors import UserError
 from guanxi.settings import Settings
 from guanxi.shards import Shards, data_folder, make_log
 from infra.master_key import VaultError
+from infra.postgres_answers import PostgresAnswers
 from infra.postgres_schema import create_log
+from infra.postgres_session import Session, address_of
 from processors.intake import Origin
 from processors.keeper import Keeper
 from processors.ports import LostShard
@@ -193,3 +196,69 @@ def test_a_log_is_made_where_there_is_none_and_left_where_there_is_one(postgres_
         make_log(url, shards, say=said.append)
     assert len(said) == 1
     assert "a new log of 3 shards" in said[0]
+
+
+# ------------------------------------------------------------------------------------------ views
+
+
+@pytest.fixture
+def answers(url: str) -> Iterator[PostgresAnswers]:
+    found = PostgresAnswers(Session(address_of(url), read_only=True))
+    yield found
+    found.close()
+
+
+def known(answers: PostgresAnswers) -> list[str]:
+    return [row["customer_id"] for row in answers.tiers()]
+
+
+def test_rows_of_all_shards_are_read_whoever_owns_them(process: Open, answers: PostgresAnswers) -> None:
+    one, other = process(), process()
+    first, second = one.open(0), other.open(1)
+    take(first, 0, record("C2", "e1"))
+    take(second, 0, record("C1", "e2"), b"bad\n")
+    assert known(answers) == []
+    first.show()
+    second.checkpoint()
+    assert known(answers) == ["C1", "C2"]
+    assert answers.freshness.blocks == (2, 2)
+    second = one.open(1)  # on a folder that knows nothing of it
+    take(second, 2, record("C3", "e3"))
+    second.show()
+    assert known(answers) == ["C1", "C2", "C3"]
+    assert answers.counts() == {
+        "taken": {"account_opened": 3}, "duplicate": {}, "refused": {"not_json": 1}
+    }  # fmt: skip
+
+
+def test_who_lost_a_shard_and_does_not_know_yet_tells_nothing_old(process: Open, answers: PostgresAnswers) -> None:
+    one, other = process(), process()
+    first = one.open(0)
+    take(first, 0, record("C1", "e1"))
+    second = other.open(0)
+    take(second, 1, record("C2", "e2"))
+    second.show()
+    first.show()  # block 2, after block 3
+    assert known(answers) == ["C1", "C2"]
+    assert answers.counts()["taken"] == {"account_opened": 2}
+    assert answers.freshness.blocks == (3, 0)
+
+
+def test_rows_that_another_version_made_or_that_are_ahead_are_told_anew(
+    process: Open, answers: PostgresAnswers, url: str
+) -> None:
+    shards = process()
+    keeper = shards.open(0)
+    take(keeper, 0, record("C1", "e1"), b"bad\n")
+    keeper.checkpoint()
+    schema = address_of(url).schema
+    for harm in (
+        'UPDATE {}.view SET definitions = replace(definitions, \'"counts":"\', \'"counts":"x\')',
+        "UPDATE {}.view SET block = 77 WHERE block > 0",
+    ):
+        with psycopg.connect(address_of(url).conninfo) as owner:
+            owner.execute(harm.format(schema))  # type: ignore[arg-type]
+        shards.open(0).show()
+        assert known(answers) == ["C1"]
+        assert answers.counts()["refused"] == {"not_json": 1}
+        assert answers.freshness.blocks == (2, 0)
