@@ -232,7 +232,7 @@ def decode_batch(data: bytes) -> tuple[list[bytes], Sequence[Any], list[bytes]]:
     if (
         len(records) == len(lines)
         and len(encode_lines(records)) == len(data)
-        and b'"ext"' not in data
+        and [record.ext for record in records].count(UNSET) == len(records)
         and max(map(len, lines), default=0) <= MAX_BYTES
     ):
         return lines, records, lines

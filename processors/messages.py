@@ -48,13 +48,19 @@ class Messages:
         try:
             ids = [record.customer_id for record in records]
             types = set(map(type, records))
-            keys_fit = list(map(str.encode, ids)) == self.keys
-        except AttributeError:  # closes, refusals and blanks among them
-            ids, types, keys_fit = [], {BusinessDayClosed}, False
-        if keys_fit and all(TOPIC_OF[type_name(each)] == self.topic for each in types):
-            strangers = set(ids).difference(known)
-            if all(partition_of(each, self.partitions) == self.partition for each in strangers):
-                return {}
+            keys = b"\0".join(self.keys)  # type: ignore[arg-type]  # None is looked for only where it is found
+        except (AttributeError, TypeError):  # closes, refusals, blanks or missing keys among them
+            return self._looked_at(records, lines, known)
+        if (
+            keys == "\0".join(ids).encode()
+            and keys.count(b"\0") == len(ids) - 1  # none within an id
+            and all(TOPIC_OF[type_name(each)] == self.topic for each in types)
+            and all(
+                each in known or partition_of(each, self.partitions) == self.partition
+                for each in (() if all(map(known.__contains__, ids)) else set(ids))
+            )
+        ):
+            return {}
         return self._looked_at(records, lines, known)
 
     def _looked_at(self, records: Sequence[Any], lines: list[bytes], known: Collection[str]) -> dict[int, Refusal]:
