@@ -155,16 +155,16 @@ class Shard:
             accounts.roll(account, self.last_closed, self.first_month, self.retained)
         accounts.post(account, day, delta, self.first_month, self.moves)
 
-    def count(self, source: str, booked_on: str, net: int) -> None:
-        """A record with effect on an AUM balance, for the control totals of its booking day (DOMAIN §2)."""
+    def count(self, source: str, booked_on: str, net: int, records: int = 1) -> None:
+        """Records with effect on AUM balances, for the control totals of their booking day (DOMAIN §2)."""
         of_source = self.totals.get(source)
         if of_source is None:
             of_source = self.totals[source] = {}
         entry = of_source.get(booked_on)
         if entry is None:
-            of_source[booked_on] = [1, net]
+            of_source[booked_on] = [records, net]
         else:
-            entry[0] += 1
+            entry[0] += records
             entry[1] += net
 
     def index_special(self, customer_id: str, tier: Tier) -> None:

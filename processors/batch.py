@@ -1,60 +1,39 @@
-"""One batch of records while it is taken: which of them may be known already, and which need no closer look."""
+"""One batch of records while it is taken: which of them may be known already, and which want a closer look."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import UNSET
+from xxhash import xxh3_64_digest
 
-from aggregates.dates import month_from
-from events.codec import CURRENCIES, DAYS, SOURCES, TIMES
+from aggregates.dates import Day, month_from
+from events.codec import DAYS, TIMES
 from events.decisions import RecordParked
 from events.fields import Record
-from events.transactions import CREDITS, DEBITS
+from processors.archive import key_of
 from processors.faults import Fault
 from processors.ports import Words
 
-_SIMPLE = frozenset((*CREDITS, *DEBITS))
-_NONE: frozenset[type[Record]] = frozenset()
-_ABSENT = {UNSET}
-_FACTS = attrgetter("source", "currency", "booked_on", "memo", "counterparty", "ext", "sealed")
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])\Z", re.ASCII)
-
-
-def plain_types(records: Sequence[Any]) -> tuple[frozenset[type[Record]], frozenset[type[Record]]]:
-    """Types of which every record of a batch is well formed, and of these those with nothing to seal; judged all at once."""
-    simple = records if _SIMPLE.issuperset(map(type, records)) else [r for r in records if r.__class__ in _SIMPLE]
-    if not simple:
-        return _NONE, _NONE
-    try:
-        facts = set(map(_FACTS, simple))
-        sources, currencies, booked, *may_seal = map(set, zip(*facts, strict=True))
-        dates = {(record.value_date, record.occurred_at[:10]) for record in simple}
-        for known, values in (
-            (SOURCES, sources),
-            (CURRENCIES, currencies),
-            (DAYS, booked.union(*dates)),
-            (TIMES, {record.occurred_at[10:] for record in simple}),
-        ):
-            for value in values:
-                if value not in known and value is not UNSET:
-                    known[value]  # raises ValueError if it is malformed
-    except (ValueError, TypeError):  # TypeError: ext cannot be compared
-        return _NONE, _NONE
-    if any(column != _ABSENT for column in may_seal):
-        return _SIMPLE, _NONE
-    return _SIMPLE, _SIMPLE
+_USUAL = len("2026-01-31T09:30:00+08:00")
+_DATE, _ZONE = slice(0, 10), slice(19, _USUAL)
+_LEAST, _MOST = np.array([list(b"T00:00:00"), list(b"T29:59:59")], dtype=np.uint8)
+_CLOCK = slice(10, 19)
 
 
 class Batch:
-    """One batch while it is taken. placed: line in its block of each record taken, -1 if not (yet) taken."""
+    """One batch while it is taken.
 
-    def __init__(self, records: Sequence[Any], keys: Words, months: list[str]) -> None:
-        self.records, self.keys, self.months = records, keys, months
-        self.placed = [-1] * len(records)
+    odd: places of what wants a closer look; known: place -> positions in the log of what may be the same; placed: line in
+    its block of each record taken, -1 if not (yet) taken; latest: last value date that is not too far ahead for any record
+    that is not odd (DOMAIN §3).
+    """
+
+    def __init__(self, records: Sequence[Any]) -> None:
+        self.records = records
         self.odd: set[int] = set()
         self.held: dict[int, Fault | None] = {}
         """Those that are to be parked: how our code failed on it, None if it waits behind another one."""
@@ -63,9 +42,39 @@ class Batch:
         self.known: dict[int, list[int]] = {}
         self.repeated: set[int] = set()
         self.taken: dict[int, list[Record]] = {}
-        self.checked: frozenset[type[Record]] = _NONE
+        self.placed = np.full(len(records), -1, dtype=np.int64)
         self.added = self.reached = 0
         """Records before `added` are in the log; those before `reached` were judged."""
+        self._read_times()
+        self.keys = _keys_of(records)
+        ordered = np.sort(self.keys)
+        if (ordered[1:] == ordered[:-1]).any():
+            keys = self.keys.tolist()
+            self.repeated = {key for key, n in Counter(keys).items() if n > 1}
+            self.odd.update(at for at, key in enumerate(keys) if key in self.repeated)
+
+    def _read_times(self) -> None:
+        try:
+            times = [r.occurred_at for r in self.records]
+        except AttributeError:  # refusals and blank lines among them
+            times = [r.occurred_at for r in self.records if isinstance(r, Record)]
+        dates = {times[0][:10]} if times and _are_usual(times) else self._dates_one_by_one()
+        self.months = sorted({date[:7] for date in dates})
+        self.latest: Day = min((DAYS.get(date, 0) for date in dates), default=0) + 1
+
+    def _dates_one_by_one(self) -> set[str]:
+        """Dates of `occurred_at`; what is not well formed is odd."""
+        dates = set()
+        for at, record in enumerate(self.records):
+            if isinstance(record, Record):
+                date, clock = record.occurred_at[:10], record.occurred_at[10:]
+                dates.add(date)
+                try:
+                    DAYS[date]
+                    TIMES[clock]
+                except ValueError:
+                    self.odd.add(at)
+        return dates
 
     def by_month(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
         """(month of occurred_at, indexes of its records from `start` to `end`); what is no month is left out."""
@@ -79,3 +88,40 @@ class Batch:
         for text in self.months:
             if _MONTH.match(text):
                 yield month_from(text), everything[of_each == text]
+
+
+def _are_usual(times: list[str]) -> bool:
+    """Whether all are of one date and one offset from UTC, to the second and well formed: looked at all at once."""
+    joined = "".join(times).encode()
+    if len(joined) != _USUAL * len(times) or set(map(len, times)) != {_USUAL}:
+        return False
+    table = np.frombuffer(joined, dtype=np.uint8).reshape(-1, _USUAL)
+    first, clock = table[0], table[:, _CLOCK]
+    try:
+        DAYS[times[0][:10]]
+        TIMES[times[0][10:]]
+    except ValueError:
+        return False
+    return bool(
+        (table[:, _DATE] == first[_DATE]).all()
+        and (table[:, _ZONE] == first[_ZONE]).all()
+        and ((clock >= _LEAST) & (clock <= _MOST)).all()
+        and ((clock[:, 1] < ord("2")) | (clock[:, 2] <= ord("3"))).all()
+    )
+
+
+def _keys_of(records: Sequence[Any]) -> Words:
+    """64-bit key of each record's id (``key_of``); 0 for what is no record."""
+    try:
+        ids = [r.event_id for r in records]
+        sources = {r.source for r in records}
+        if len(sources) == 1:
+            (source,) = sources
+            head = f"{source}\0"
+            texts = (head + f"\n{head}".join(ids)).encode().split(b"\n")
+            if len(texts) == len(ids):
+                return np.frombuffer(b"".join(map(xxh3_64_digest, texts)), dtype=">u8").astype(np.uint64)
+    except (AttributeError, TypeError):  # refusals and blank lines among them
+        pass
+    keys = [key_of(r.source, r.event_id) if isinstance(r, Record) else 0 for r in records]
+    return np.array(keys, dtype=np.uint64)

@@ -7,17 +7,16 @@ So is it where our own code fails (OurFault), but what failed is remembered in `
 """
 
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 from msgspec import UNSET
-from xxhash import xxh3_64_intdigest
 
 from aggregates import closing
 from aggregates.dates import iso
+from aggregates.plain import take_plain
 from aggregates.records import TAKE
 from aggregates.shard import Shard, content_of
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
@@ -37,6 +36,8 @@ from events.decisions import (
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
 from events.transactions import (
+    CREDITS,
+    DEBITS,
     AccountClosed,
     AccountOpened,
     BalanceStated,
@@ -45,7 +46,7 @@ from events.transactions import (
 )
 from processors.again import TakingAgain
 from processors.archive import Archive, key_of
-from processors.batch import Batch, plain_types
+from processors.batch import Batch
 from processors.closes import looked_at
 from processors.faults import CannotPark, Faults, OurFault, fault_of, is_of_machine
 from processors.history import History
@@ -65,8 +66,11 @@ CUT_AFTER_LINES = 5_000
 
 _KEPT_OF_TOO_LARGE = 65_536
 _CALENDAR: Input = (CALENDAR, 0)
-_NEVER_PERSONAL = frozenset({AccountOpened, AccountClosed, ValuationUpdated, BalanceStated})
-"""Types with no personal field but `ext`."""
+_OPEN: dict[type[Any], tuple[str, ...]] = {
+    **dict.fromkeys((AccountOpened, AccountClosed, ValuationUpdated, BalanceStated), ()),
+    **dict.fromkeys((*CREDITS, *DEBITS), ("memo", "counterparty")),
+}
+"""Types of which a record is stored as it came, if it has neither `ext` nor one of these fields."""
 
 
 class Intake(TakingAgain):
@@ -183,33 +187,24 @@ class Intake(TakingAgain):
         """places: position of each line, and the one behind the last."""
         batch = self._batch = self._look_up(records)
         self._mark = mark
-        shard, odd = self.shard, batch.odd
-        batch.checked, plain = plain_types(records)
         self._hold(origin, places)
-        at = waits = 0  # records from `waits` on were taken, decided nothing and are not in the block yet
+        run = enumerate(records)
+        waits = 0  # records from here on were taken, decided nothing and are not in the block yet
         try:
-            for at, record in enumerate(records):
-                kind = record.__class__
-                if kind in plain and at not in odd:
-                    outcome = TAKE[kind](shard, record, None, None)
-                    if outcome is NOTHING:
-                        continue
-                    self._append_plain(shortest, waits, at)
+            while (found := take_plain(self.shard, run, batch.odd, batch.latest)) is not None:
+                at, record = found
+                outcome = self._take_open(at, record)
+                if outcome is NOTHING:
+                    continue
+                self._append_plain(shortest, waits, at)
+                if outcome is not None:
                     self._took(origin, places, at, lines[at], record, record, outcome)
-                else:
-                    self._append_plain(shortest, waits, at)
-                    if record is not None and not (
-                        kind in _NEVER_PERSONAL
-                        and at not in odd
-                        and record.ext is UNSET
-                        and record.sealed is UNSET
-                        and self._take_open(origin, places, at, lines[at], shortest[at], record)
-                    ):
-                        self._reach(origin, places, at)
-                        self._take_one(origin, places, at, lines[at], shortest[at], record)
+                elif record is not None:
+                    self._reach(origin, places, at)
+                    self._take_one(origin, places, at, lines[at], shortest[at], record)
                 waits = at + 1
         except Exception:
-            self._judging = at
+            self._judging = next(run, (len(records), None))[0] - 1
             raise
         self._append_plain(shortest, waits, len(records))
         self._reach(origin, places, len(lines))
@@ -223,44 +218,33 @@ class Intake(TakingAgain):
         batch, at = self._batch, len(self._lines)
         ids = [record.customer_id for record in batch.records[start:end]]
         self.touched.update(ids)
-        batch.placed[start:end] = range(at, at + end - start)
+        batch.placed[start:end] = np.arange(at, at + end - start)
         self._lines += shortest[start:end]
-        self._customers += map(crc32, map(str.encode, ids))
+        self._customers.extend(map(crc32, map(str.encode, ids)))
         self._together = False
 
-    def _take_open(
-        self, origin: Origin, places: Sequence[int], at: int, line: bytes, shortest: bytes, record: CustomerRecord
-    ) -> bool:
-        """Take a record that has nothing to seal and no identity to compare; False: it wants a closer look."""
+    def _take_open(self, at: int, record: Any) -> Outcome | None:
+        """Take a record that has nothing to seal and no identity to compare; None: it wants a closer look."""
+        if (
+            record.__class__ not in _OPEN
+            or at in self._batch.odd
+            or record.ext is not UNSET
+            or record.sealed is not UNSET
+            or any(getattr(record, field) is not UNSET for field in _OPEN[record.__class__])
+        ):
+            return None
         try:
             codec.check(record)
         except ValueError:
-            return False
+            return None
         try:
-            outcome = TAKE[type(record)](self.shard, record, None, None)
+            return TAKE[record.__class__](self.shard, record, None, None)
         except HistoryNeeded:
-            return False
-        if outcome is NOTHING:
-            self.touched.add(record.customer_id)
-            self._batch.placed[at] = len(self._lines)
-            self._lines.append(shortest)
-            self._customers.append(crc32(record.customer_id.encode()))
-        else:
-            self._took(origin, places, at, line, record, record, outcome)
-        return True
+            return None
 
     def _look_up(self, records: Sequence[Any]) -> Batch:
         """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
-        try:
-            keys = [xxh3_64_intdigest(f"{r.source}\0{r.event_id}".encode()) for r in records]
-            months = {r.occurred_at[:7] for r in records}
-        except AttributeError:  # refusals and blank lines among them
-            keys = [key_of(r.source, r.event_id) if isinstance(r, Record) else 0 for r in records]
-            months = {r.occurred_at[:7] for r in records if isinstance(r, Record)}
-        batch = Batch(records, np.array(keys, dtype=np.uint64), sorted(months))
-        if len(set(keys)) < len(keys):
-            batch.repeated = {key for key, n in Counter(keys).items() if n > 1}
-            batch.odd.update(at for at, key in enumerate(keys) if key in batch.repeated)
+        batch = Batch(records)
         for month, at in batch.by_month():
             for place, position in self.ids.lookup(month, batch.keys[at]):
                 where = int(at[place])
@@ -310,13 +294,12 @@ class Intake(TakingAgain):
         """What is wrong with a record in itself."""
         if isinstance(record, Refusal):
             return record
-        if type(record) not in self._batch.checked:
-            try:
-                codec.check(record)
-            except ValueError:
-                found = codec.examine(line)
-                if isinstance(found, Refusal):
-                    return found
+        try:
+            codec.check(record)
+        except ValueError:
+            found = codec.examine(line)
+            if isinstance(found, Refusal):
+                return found
         if record.sealed is not UNSET:
             return Refusal("unknown_field", "this type has no such field", "sealed")
         return None

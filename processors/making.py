@@ -1,5 +1,6 @@
 """A block while it is made: its lines, where each record of the batch stands in it, and how it goes into the log."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from zlib import crc32
@@ -41,7 +42,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def no_batch() -> Batch:
     """A batch of nothing."""
-    return Batch([], np.array([], dtype=np.uint64), [])
+    return Batch([])
 
 
 class Making:
@@ -70,7 +71,7 @@ class Making:
 
     def _begin_block(self) -> None:
         self._lines: list[bytes] = []
-        self._customers: list[int] = []
+        self._customers = array("I")
         self._decisions: list[tuple[int, Decision]] = []
         self._duplicates = 0
 
@@ -115,7 +116,7 @@ class Making:
         batch = self._batch
         placed = batch.placed[batch.added : batch.reached]
         records = batch.records[batch.added : batch.reached]
-        if -1 in placed:
+        if placed.min(initial=0) < 0:
             records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
         facts = Counter(map(type, records))
         marks = {source: self._mark(batch.reached) for source in inputs} if self._mark else self._marks
@@ -125,7 +126,7 @@ class Making:
             Draft(
                 lines=self._lines,
                 facts=len(records),
-                customers=np.array(self._customers, dtype="<u4").tobytes(),
+                customers=np.asarray(self._customers, dtype="<u4").tobytes(),
                 inputs=inputs,
                 marks=marks,
                 duplicates=self._duplicates,
@@ -140,7 +141,7 @@ class Making:
         brought: list[tuple[int, CustomerBroughtForward]] = []
         if CustomerBroughtForward in facts:
             # As they stand in the log: what is sealed there is told to nobody in the clear.
-            where = (line for line in placed if line >= 0)
+            where = placed[placed >= 0].tolist()
             for line, record in zip(where, records, strict=True):
                 if isinstance(record, CustomerBroughtForward):
                     stored = decode_line(self._lines[line])
@@ -166,9 +167,8 @@ class Making:
 
     def _add_ids(self, block: int) -> None:
         batch = self._batch
-        placed = np.array(batch.placed, dtype=np.int64)
         for month, at in batch.by_month(batch.added, batch.reached):
-            lines = placed[at]
+            lines = batch.placed[at]
             kept = lines >= 0
             if kept.any():
                 positions = (lines[kept] + (block << LINE_BITS)).astype(np.uint64)

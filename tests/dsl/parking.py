@@ -5,7 +5,7 @@ only as a block is put together.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from aggregates.shard import Shard
 from events import codec
 from events.decisions import CustomerUnparked, Decision, IntegrityAlerted, RecordParked
 from events.fields import Record
+from events.transactions import CREDITS, DEBITS
 from processors import intake
 from processors.faults import Faults
 from processors.intake import Origin
@@ -170,8 +171,21 @@ class Failing:
 
             return taken
 
+        judged, take_plain = wrap(lambda *_: None), intake.take_plain
+
+        def failing(shard: Shard, run: Iterable[tuple[int, Any]], odd: Container[int]) -> Iterator[tuple[int, Any]]:
+            for at, record in run:
+                if at not in odd and isinstance(record, CREDITS + DEBITS) and record.memo is UNSET:
+                    judged(shard, record)
+                yield at, record
+
         for kind, take in list(records.TAKE.items()):
             self._patch.setitem(records.TAKE, kind, wrap(take))
+        self._patch.setattr(
+            intake,
+            "take_plain",
+            lambda shard, run, odd, latest: take_plain(shard, failing(shard, run, odd), odd, latest),
+        )
 
     def at_close(self, customer_id: str) -> None:
         """Deciding on a customer at a close fails."""

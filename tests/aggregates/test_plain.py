@@ -1,0 +1,104 @@
+"""Many plain records at a time are taken as each of them by itself would be, and what is not plain is left."""
+
+import pytest
+
+from aggregates.dates import day_of
+from aggregates.plain import take_plain
+from aggregates.policy import Policies, Policy
+from aggregates.records import take
+from aggregates.shard import Shard
+from events import codec
+from events.fields import Record
+from tests.dsl.bank import freeze, given, state_of
+from tests.dsl.records import close, closed, closed_through, deposit, opened, record, withdrawal
+
+MANY = [
+    deposit("C1", "A1", "100.00", on="2026-02-03", id="p1"),
+    withdrawal("C1", "A1", "30.00", on="2026-02-03", id="p2"),
+    deposit("C2", "B1", "7.00", on="2026-02-03", id="p3"),
+    deposit("C1", "A1", "5.00", on="2026-02-05", id="p4"),
+    deposit("C1", "A1", "5.00", on="2026-02-04", id="p5", at="2026-02-05"),
+    deposit("C1", "A2", "1.00", on="2026-03-01", id="p6", at="2026-02-28"),
+    withdrawal("C2", "B1", "2.00", on="2026-02-05", id="p7", source="funds"),
+]
+NOT_PLAIN = {
+    "another type": opened("C1", "A3", on="2026-02-03"),
+    "another currency": deposit("C1", "A1", "1.00", on="2026-02-03", currency="USD"),
+    "booked on another day": deposit("C1", "A1", "1.00", on="2026-02-03", booked_on="2026-02-04"),
+    "a memo": deposit("C1", "A1", "1.00", on="2026-02-03", memo="rent"),
+    "a counterparty": deposit("C1", "A1", "1.00", on="2026-02-03", counterparty={"kind": "cash"}),
+    "what only the log writes": deposit("C1", "A1", "1.00", on="2026-02-03", sealed="AA=="),
+    "a closed month": deposit("C1", "A1", "1.00", on="2026-01-15"),
+    "a date never seen": deposit("C1", "A1", "1.00", on="2026-02-30", at="2026-02-28"),
+    "a source never seen": deposit("C1", "A1", "1.00", on="2026-02-03", source="nobody"),
+    "no such customer": deposit("C9", "A1", "1.00", on="2026-02-03"),
+    "no such account": deposit("C1", "A9", "1.00", on="2026-02-03"),
+    "before the opening": deposit("C2", "B2", "1.00", on="2026-02-03"),
+    "behind the closing": deposit("C2", "B3", "1.00", on="2026-02-03"),
+    "ahead of its time": deposit("C1", "A1", "1.00", on="2026-02-05", at="2026-02-03"),
+}
+
+
+def shard() -> Shard:
+    bank = given(
+        opened("C1", "A1", on="2026-01-01"),
+        opened("C1", "A2", on="2026-01-01", balance="10.00"),
+        opened("C2", "B1", on="2026-01-01", category="fund"),
+        opened("C2", "B3", on="2026-01-01"),
+        closed("C2", "B3", on="2026-01-02"),
+        close("2026-01-01", source="funds"),
+        closed_through("2026-01-31"),
+        opened("C2", "B2", on="2026-02-05"),
+    )
+    for each in MANY:
+        codec.check(each)  # as on the way in: dates and sources are known then
+    rebuilt = Shard(Policies([Policy()]))
+    for line in bank.lines:
+        rebuilt.evolve(line)
+    return rebuilt
+
+
+def taken(of: Shard, *records: Record, latest: str = "2026-02-04", odd: tuple[int, ...] = ()) -> int | None:
+    """Place of the first that was left; `latest`: as if this was the last value date that is right for all."""
+    found = take_plain(of, enumerate(records), odd, day_of(latest))
+    if found is None:
+        return None
+    assert found[1] is records[found[0]]
+    return found[0]
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_many_at_a_time_are_as_one_by_one(cold: bool) -> None:
+    together, apart = shard(), shard()
+    if cold:
+        freeze(together)
+    assert taken(together, *MANY) is None
+    assert [list(take(apart, each)) for each in MANY] == [[]] * len(MANY)  # type: ignore[arg-type]
+    assert state_of(together) == state_of(apart)
+    assert together.take_moves() == apart.take_moves()
+
+
+@pytest.mark.parametrize("why", NOT_PLAIN)
+def test_what_is_not_plain_is_left_untouched(why: str) -> None:
+    first, *rest = MANY
+    found, expected = shard(), shard()
+    assert taken(found, first, NOT_PLAIN[why], *rest) == 1, why
+    take(expected, first)
+    assert state_of(found) == state_of(expected)
+
+
+def test_what_is_odd_is_left_whatever_it_is() -> None:
+    assert taken(shard(), *MANY, odd=(3,)) == 3
+
+
+def test_after_what_was_left_it_goes_on_behind() -> None:
+    """One iterator goes through the whole batch."""
+    found, run = (
+        shard(),
+        enumerate([MANY[0], record("reversal", "C1", at="2026-02-03", reverses={"event_id": "x"}), MANY[1]]),
+    )
+    assert take_plain(found, run, (), day_of("2026-02-04")) is not None
+    assert take_plain(found, run, (), day_of("2026-02-04")) is None
+    customer = found.customers.get("C1")
+    assert customer is not None
+    assert customer.accounts["A1"].balance == 7000
