@@ -1,0 +1,223 @@
+"""What happens to a stream in a round: each fault does its harm, waits, and leaves the mending to ``Stream.heal``."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from infra.cluster import processes
+from infra.cluster.processes import Running
+from tests.chaos.players import Player
+from tests.chaos.stream import Stream
+
+SESSION_S: Final = 10
+"""After so long without a word a worker's partitions are given to others."""
+FULL_BYTES: Final = 64 << 10
+"""No file of a process whose disk is full grows beyond this."""
+TRIES: Final = 20
+Fault = Callable[[Stream, random.Random], None]
+
+
+def _pause(chance: random.Random, most_s: float) -> None:
+    time.sleep(chance.random() * most_s)
+
+
+def kill_worker(stream: Stream, chance: random.Random) -> None:
+    """A worker is gone without a word; it comes again a little later."""
+    worker = stream.any_worker(chance)
+    worker.kill()
+    _pause(chance, 3)
+    worker.start()
+
+
+def kill_all_workers(stream: Stream, chance: random.Random) -> None:
+    """Power is cut where the workers are; the calendar is copied in one of them."""
+    for worker in stream.workers:
+        worker.tell(signal.SIGKILL)
+    for worker in stream.workers:
+        worker.kill()
+        worker.start()
+
+
+def hang_worker(stream: Stream, chance: random.Random) -> None:
+    """A worker stands still until others have its partitions, and then goes on as if nothing had been."""
+    worker = stream.any_worker(chance)
+    worker.tell(signal.SIGSTOP)
+    time.sleep(SESSION_S + 2 + chance.random() * 2)
+    worker.tell(signal.SIGCONT)
+
+
+def hiccup_worker(stream: Stream, chance: random.Random) -> None:
+    """A worker stands still, but not for so long that anyone would notice."""
+    worker = stream.any_worker(chance)
+    worker.tell(signal.SIGSTOP)
+    _pause(chance, 4)
+    worker.tell(signal.SIGCONT)
+
+
+def join_and_leave(stream: Stream, chance: random.Random) -> None:
+    """Workers come and go every few seconds."""
+    for number in range(2):
+        guest = stream.new_worker(f"guest-{number}")
+        guest.start()
+        _pause(chance, 6)
+        if chance.random() < 0.5:
+            guest.kill()
+        else:
+            guest.stop()
+
+
+def kill_relay(stream: Stream, chance: random.Random) -> None:
+    """The relay is gone without a word."""
+    stream.relay.kill()
+    _pause(chance, 2)
+    stream.relay.start()
+
+
+def hang_relay(stream: Stream, chance: random.Random) -> None:
+    """The relay stands still while a second one takes over, and then goes on as if nothing had been."""
+    stream.relay.tell(signal.SIGSTOP)
+    other = Player("relay-2", stream.folder, "relay", "--log", stream.log, "--kafka", stream.kafka)
+    other.start()
+    _pause(chance, 6)
+    stream.relay.tell(signal.SIGCONT)
+    _pause(chance, 3)
+    other.stop()
+    stream.relay.start()
+
+
+def kill_broker(stream: Stream, chance: random.Random) -> None:
+    """The broker is killed, and started again a little later."""
+    _kill(stream, "kafka", signal.SIGKILL)
+    _pause(chance, 3)
+    stream.cluster.up()
+
+
+def kill_database(stream: Stream, chance: random.Random) -> None:
+    """The database's first process is killed; the others notice."""
+    _kill(stream, "postgres", signal.SIGKILL)
+    _pause(chance, 2)
+    stream.cluster.up()
+
+
+def crash_database(stream: Stream, chance: random.Random) -> None:
+    """The database ends at once, as in a crash, and recovers from its write-ahead log."""
+    _kill(stream, "postgres", signal.SIGQUIT)
+    _pause(chance, 2)
+    stream.cluster.up()
+
+
+def cut_connections(stream: Stream, chance: random.Random) -> None:
+    """Every connection to the database is cut, in the middle of whatever it does."""
+    for _ in range(3):
+        with _owner(stream) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        _pause(chance, 1)
+
+
+def no_connections(stream: Stream, chance: random.Random) -> None:
+    """A client takes all connections that the database has and keeps them for a while; the present ones are cut."""
+    with contextlib.ExitStack() as taken:
+        owner = taken.enter_context(_owner(stream))
+        owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                taken.enter_context(psycopg.connect(stream.postgres, connect_timeout=5))
+        time.sleep(2 + chance.random() * 3)
+
+
+def full_disk(stream: Stream, chance: random.Random) -> None:
+    """Tables cannot grow for a while: the database says what it says of a full disk to whoever inserts."""
+    tables = [f"chaos.journal_{number}" for number in range(stream.shards)]
+    with _owner(stream) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION chaos_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
+            "'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$"
+        )
+        for table in tables:
+            connection.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION chaos_full()")
+        time.sleep(2 + chance.random() * 3)
+        for table in tables:
+            connection.execute(f"DROP TRIGGER full_disk ON {table}")
+
+
+def full_log_disk(stream: Stream, chance: random.Random) -> None:
+    """No room for the write-ahead log: the database's processes may write no further and give up."""
+    with _owner(stream) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+        for (pid,) in found:
+            _no_room(pid)
+    time.sleep(2 + chance.random() * 2)
+    stream.cluster.up()
+
+
+def full_worker_disk(stream: Stream, chance: random.Random) -> None:
+    """A worker cannot write the files that it derives from the log, for a while."""
+    worker = stream.any_worker(chance)
+    if worker.runs:
+        before = _no_room(worker.pid)
+        time.sleep(2 + chance.random() * 3)
+        if before is not None and worker.runs:
+            resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, before)
+
+
+FAULTS: Final[tuple[Fault, ...]] = (
+    kill_worker, kill_all_workers, hang_worker, hiccup_worker, join_and_leave, kill_relay, hang_relay, kill_broker,
+    kill_database, crash_database, cut_connections, no_connections, full_disk, full_log_disk, full_worker_disk,
+)  # fmt: skip
+QUICK: Final[tuple[Fault, ...]] = (kill_worker, kill_relay, crash_database, cut_connections, full_disk)
+"""Those that cost little time."""
+
+
+def _no_room(pid: int) -> tuple[int, int] | None:
+    """No file of a process grows from here on, as on a full disk -> what it was allowed; its owner may undo it."""
+    try:
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (FULL_BYTES, before[1]))
+    except (ProcessLookupError, PermissionError):
+        return None
+    return before
+
+
+def _kill(stream: Stream, service: str, how: signal.Signals) -> None:
+    running = processes.recorded(stream.folder / "cluster" / service / "pid")
+    if running is not None and processes.lives(running):
+        os.kill(running.pid, how)
+        _gone(running)
+
+
+def _gone(running: Running) -> None:
+    until = time.monotonic() + 20
+    while processes.lives(running) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+@contextmanager
+def _owner(stream: Stream) -> Iterator[psycopg.Connection]:
+    """The database's owner, who is let in when others are not. The database may be gone: then it is started."""
+    for left in range(TRIES, -1, -1):
+        try:
+            connection = psycopg.connect(stream.postgres, autocommit=True, connect_timeout=5)
+            break
+        except psycopg.OperationalError:
+            if not left:
+                raise
+            stream.cluster.up()
+            time.sleep(0.5)
+    with connection:
+        yield connection

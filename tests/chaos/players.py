@@ -1,0 +1,82 @@
+"""The processes of a stream as a person starts them: workers and a relay, each with a log of what it says."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(os.environ.get("GUANXI_CHAOS_PROJECT") or Path(__file__).parents[2])
+"""Whose programs are run: this project's; in an experiment, a copy of it in which something was broken."""
+COMMAND: Final = (sys.executable, "-c", "from guanxi.cli import main; main()")
+ENDS_WITHIN_S: Final = 30
+
+
+class Player:
+    """A process of ours, started again under the same name as often as it is killed."""
+
+    def __init__(self, name: str, folder: Path, *words: str) -> None:
+        self.name, self._words = name, words
+        self.log = folder / f"{name}.log"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self.runs:
+            return
+        environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        with self.log.open("ab") as said:
+            said.write(b"--- started\n")
+            said.flush()
+            self._process = subprocess.Popen(
+                [*COMMAND, *self._words],
+                env=environ,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def tell(self, what: signal.Signals) -> None:
+        """Send a signal; nothing where it has ended."""
+        if self._process is not None and self.runs:
+            self._process.send_signal(what)
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self.tell(signal.SIGKILL)
+        self._wait()
+
+    def stop(self) -> int | None:
+        """Ask it to end and see that it does -> its exit code."""
+        self.tell(signal.SIGCONT)
+        self.tell(signal.SIGTERM)
+        return self._wait()
+
+    def _wait(self) -> int | None:
+        if self._process is None:
+            return None
+        try:
+            return self._process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise TimeoutError(f"{self.name} did not end within {ENDS_WITHIN_S} s: {self.log}") from None
+
+    def last_words(self, lines: int = 5) -> str:
+        """The end of what it said."""
+        said = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return "\n".join(f"    {self.name}: {line}" for line in said[-lines:])

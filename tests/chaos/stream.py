@@ -1,0 +1,137 @@
+"""A whole stream on this machine: broker, database, log, workers, relay, and the load on it."""
+
+import random
+import threading
+import time
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from infra.cluster.together import LocalCluster
+from infra.postgres_schema import create_log
+from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit
+from tests.chaos.load import Load
+from tests.chaos.players import Player
+from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, Journal, Topics
+from tests.simulation.auditor import Wrong
+
+QUIET_WITHIN_S: Final = 180
+LOOK_S: Final = 0.5
+
+
+class Stream:
+    """See the module. folder: for all of it; seed: of the bank, and of what its publisher does wrong."""
+
+    def __init__(self, folder: Path, seed: int, *, workers: int, partitions: int, customers: int, days: int) -> None:
+        self.folder = folder
+        self.cluster = LocalCluster(folder / "cluster")
+        self.kafka, self.postgres = (where := self.cluster.up(partitions=partitions)).kafka, where.postgres
+        self.log = f"{self.postgres}?schema=chaos"
+        create_log(self.log, shards=partitions)
+        self._shards = partitions
+        self.load = Load(self.kafka, seed, customers, days, partitions)
+        self.policies: list[dict[str, Any]] = [tomllib.loads(POLICY_FILE.read_text("utf-8"))]
+        self.workers = [self.new_worker(f"worker-{number}") for number in range(workers)]
+        self.relay = Player("relay", folder, "relay", "--log", self.log, "--kafka", self.kafka)
+        self._topics, self._journal = Topics(self.kafka), Journal(self.log)
+        self._loading: threading.Thread | None = None
+        self._failed: BaseException | None = None
+        self.stopping = threading.Event()
+
+    def new_worker(self, name: str) -> Player:
+        """A worker of the log; all of them share a data folder, as on one machine."""
+        words = ("worker", "--log", self.log, "--kafka", self.kafka, "--policy", str(POLICY_FILE))
+        return Player(name, self.folder, *words, "--data", str(self.folder / "data"), "--web-port", "0")
+
+    # ------------------------------------------------------------------------------------------ running
+
+    def heal(self) -> None:
+        """Everything runs, as somebody would see to who looks after it."""
+        self.cluster.up()
+        for player in (*self.workers, self.relay):
+            player.start()
+
+    def begin_load(self, days: int, a_second: float) -> None:
+        """Publish in the background."""
+
+        def publish() -> None:
+            try:
+                self.load.publish_days(days, a_second, self.stopping)
+            except BaseException as error:
+                self._failed = error
+
+        self._loading = threading.Thread(target=publish)
+        self._loading.start()
+
+    def end_load(self) -> None:
+        """Wait until all is published. Raises what went wrong there."""
+        if self._loading is not None:
+            self._loading.join()
+            self._loading = None
+        if self._failed is not None:
+            raise self._failed
+
+    def audit(self) -> Tally:
+        """Wait until everything was read and published, then hold it against the topics. Raises Wrong."""
+        until = time.monotonic() + QUIET_WITHIN_S
+        while behind := self._behind():
+            if time.monotonic() > until:
+                words = "\n".join(player.last_words() for player in (*self.workers, self.relay))
+                raise Wrong(f"nothing moves on: {behind}\n{words}")
+            self.heal()
+            time.sleep(LOOK_S)
+        self._topics.read()
+        self._journal.read()
+        self.load.check(self._topics.messages)
+        return audit(self._topics, self._journal, self.policies)
+
+    def _behind(self) -> list[str]:
+        """What is still to come."""
+        topics, journal = self._topics.read(), self._journal.read()
+        found = []
+        closes = len(topics.of(CALENDAR)[0])
+        for topic in RECORDS:
+            for partition, messages in topics.of(topic).items():
+                copied = {m.headers[COPY] for m in messages if COPY in m.headers}
+                if len(copied) < closes and not (topic == RECORDS[0] and partition == 0):
+                    found.append(f"{topic} {partition}: {len(copied)} of {closes} closes")
+        for number, head in enumerate(journal.heads()):
+            for topic in RECORDS:
+                if (at := head.get((topic, number), 0)) < (end := topics.ends[topic, number]):
+                    found.append(f"{topic} {number}: at {at} of {end}")
+        for topic, kind in ((TIER_CHANGES, "tier_changed"), (REJECTED, "record_refused")):
+            wanted = sum(line["type"] == kind for blocks in journal.shards for b in blocks for line in b.lines)
+            there = sum(map(len, topics.of(topic).values()))
+            if there < wanted:
+                found.append(f"{topic}: {there} of {wanted}")
+        return found
+
+    def check_views(self) -> None:
+        """Views are what the log says, by the program's own command. Raises Wrong."""
+        check = Player("rebuild", self.folder, "rebuild", "--check", "--log", self.log)
+        check.start()
+        while check.runs:
+            time.sleep(0.05)
+        if code := check.stop():
+            raise Wrong(f"rebuild --check ends with {code}\n{check.last_words()}")
+
+    def close(self) -> None:
+        """End everything; the files stay."""
+        self.stopping.set()
+        if self._loading is not None:
+            self._loading.join()
+        self.load.close()
+        for player in (*self.workers, self.relay):
+            player.kill()
+        self.cluster.down()
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    @property
+    def shards(self) -> int:
+        """How many shards the log has."""
+        return self._shards
+
+    def any_worker(self, chance: random.Random) -> Player:
+        """One of the workers, running or not."""
+        return chance.choice(self.workers)
