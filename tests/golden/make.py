@@ -23,7 +23,7 @@ from events.transactions import Deposit
 from guanxi.bootstrap import open_bank
 from guanxi.settings import Settings
 from infra.sqlite_log import SqliteEventLog
-from processors.commands import UnparkAsked, body_of, execute
+from processors.commands import PositionResetAsked, UnparkAsked, body_of, execute
 from processors.ports import Block
 from tests.crash.runs import from_log, settings
 from tests.golden.history import PARKED, failing, history, mended
@@ -110,6 +110,10 @@ def _park_and_redrive(of: Settings) -> None:
         bank.unpark("C2")
         bank.redrive("account_unknown")
         execute(bank._owned(), ("commands", 0), 1, body_of(UnparkAsked("C2")))
+        reset = PositionResetAsked(
+            "bank.transactions.v1", 0, 7, "an id of the broker", "the topic was made anew", "liu"
+        )
+        execute(bank._owned(), ("commands", 0), 2, body_of(reset))
 
 
 if __name__ == "__main__":
