@@ -23,7 +23,7 @@ from processors.faults import Faults
 from processors.history import History, stamp_of
 from processors.intake import Counts, Intake
 from processors.policies import activation
-from processors.ports import EventLog, HistoryPages, IdIndex, Seal, SnapshotDamaged, Words
+from processors.ports import EventLog, HistoryPages, IdIndex, LogDamaged, Seal, SnapshotDamaged, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
 from processors.stored import Line, decode_lines
 from processors.tail import Told, told
@@ -161,7 +161,7 @@ class Keeper:
     def _ids_fit(self, through: int) -> bool:
         """Whether the index knows the ids of the last block that has any just where they stand in this log."""
         for number in range(through, max(through - _BLOCKS_COMPARED, 0), -1):
-            found = identities(number, decode_lines(self.log.block(number).body))
+            found = identities(number, decode_lines(self._body(number)))
             for month, keys, positions in found:
                 known = {position for _, position in self.ids.lookup(month, keys)}
                 if not known.issuperset(positions.tolist()):
@@ -169,6 +169,13 @@ class Keeper:
             if found:
                 break
         return True
+
+    def _body(self, number: int) -> bytes:
+        """The lines of a block that the head says is there."""
+        try:
+            return self.log.block(number).body
+        except KeyError as error:
+            raise LogDamaged(f"{self.log.name}: block {number} is missing; restore the log from a copy") from error
 
     def carry(self, counts: Counts) -> None:
         """Go on counting where the keeper before this one stood."""

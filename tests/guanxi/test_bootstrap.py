@@ -11,6 +11,7 @@ from guanxi.bootstrap import open_bank
 from guanxi.errors import FoundWrong
 from guanxi.settings import Settings, log_url
 from infra.sqlite_snapshots import SqliteSnapshots
+from processors.ports import LogDamaged
 
 ENVELOPE = {"source": "core", "schema_version": 1, "occurred_at": "2026-01-05T10:00:00+08:00", "currency": "CNY"}
 
@@ -67,3 +68,16 @@ def test_what_is_sealed_in_the_log_is_not_in_the_clear_beside_it(settings: Setti
         assert bank.ingest_lines("records", [json.dumps(record).encode()]).taken == 1
     with open_bank(settings, write=False) as bank:
         assert [str(each) for each in bank.rebuild(check=True)] == []
+
+
+def test_a_block_that_is_missing_is_told_as_damage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_bank(settings, write=True) as bank:
+        bank.ingest_lines("a", [b"no record"])
+
+    def missing(_: object, number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr("infra.sqlite_log.SqliteEventLog.block", missing)
+    settings.log_file.with_name(f"{settings.log_file.name}-snapshot").unlink()
+    with pytest.raises(LogDamaged, match=r"block \d is missing; restore the log from a copy"):
+        open_bank(settings, write=True)
