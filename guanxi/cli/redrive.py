@@ -1,17 +1,21 @@
 """`guanxi redrive`: records that were refused are taken again."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import click
 import msgspec
 
+from events.decisions import RecordRedriven
 from guanxi.bootstrap import open_bank
+from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
 from guanxi.cli.rejected import place
 from guanxi.cli.render import Column, Listing, look_of, show, text
 from guanxi.cli.words import Words
+from guanxi.errors import UserError
+from guanxi.settings import LOG_VARIABLE
 from processors.redriving import Redriven
 
 SHOWN = (
@@ -41,24 +45,41 @@ def command(asked: Asked, reason: str, dry_run: bool) -> None:
 
     Each is judged as if it came now. One that is taken is not redriven again; one that is refused again may be.
     """
+    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
+    if url.startswith(("postgresql://", "postgres://")):
+        if dry_run:
+            raise UserError(
+                "--dry-run is for a log in a file", url, "leave it out; what is refused again changes nothing"
+            )
+        with with_extras("guanxi.owners").Owners(url) as owners:
+            _show(asked, [_row_of(*each) for each in owners.redrive(reason)], "")
+        return
     with open_bank(asked.settings(), write=not dry_run, say=say) as bank:
         results = bank.redrive_dry(reason) if dry_run else bank.redrive(reason)
-    counts = Counter(each.outcome for each in results)
-    said = " · ".join(f"{outcome} {number:,}" for outcome, number in sorted(counts.items())) or "nothing to redrive"
-    footer = f"would be {said}" if dry_run and counts else said
-    show(_rows(results), LISTING, asked, look_of(()), footer)
+    _show(asked, [_row(each) for each in results], "would be " if dry_run else "")
 
 
-def _rows(results: list[Redriven]) -> Iterator[dict[str, Any]]:
-    for each in results:
-        again = each.refused
-        yield {
-            "outcome": each.outcome,
-            "reason": again and again.reason,
-            "field": again and again.field,
-            "detail": again and again.detail,
-            "source": each.source,
-            "event_id": each.event_id,
-            **msgspec.structs.asdict(each.place),
-            "log_line": each.log_line,
-        }
+def _show(asked: Asked, rows: list[dict[str, Any]], would: str) -> None:
+    counts = Counter(row["outcome"] for row in rows)
+    said = " · ".join(f"{outcome} {number:,}" for outcome, number in sorted(counts.items()))
+    show(rows, LISTING, asked, look_of(()), f"{would}{said}" if said else "nothing to redrive")
+
+
+def _row(each: Redriven) -> dict[str, Any]:
+    again = each.refused
+    return {
+        "outcome": each.outcome,
+        "reason": again and again.reason,
+        "field": again and again.field,
+        "detail": again and again.detail,
+        "source": each.source,
+        "event_id": each.event_id,
+        **msgspec.structs.asdict(each.place),
+        "log_line": each.log_line,
+    }
+
+
+def _row_of(shard: int, line: RecordRedriven) -> dict[str, Any]:
+    """As the log says it: a worker did it."""
+    known = {"outcome": "refused" if line.refused else "taken", "reason": line.refused, "field": line.field}
+    return dict.fromkeys(SHOWN) | known | {"partition": shard, "log_line": line.log_line}

@@ -1,0 +1,100 @@
+"""Commands to a worker on PostgreSQL: laid down, done once by the owner of the shard, the answer read in the log."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from aggregates.records import TAKE
+from events.transactions import AccountOpened
+from guanxi.errors import UserError
+from guanxi.owners import Owners, Unparked
+from guanxi.settings import Settings
+from guanxi.shards import Shards
+from infra.postgres_commands import commands_input
+from infra.postgres_log import PostgresEventLog
+from infra.postgres_schema import create_log
+from processors.commands import execute
+from processors.faults import CommandUnfit
+from processors.intake import Origin
+from processors.owner import Lines, Owner
+from processors.partition import partition_of
+from tests.guanxi.test_shards import record
+
+FILE = Origin(("file:a", 0), "a")
+CUSTOMER = next(f"C{n}" for n in range(9) if partition_of(f"C{n}", 2) == 1)
+
+
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    made = f"{postgres_url}?schema=log_{uuid.uuid4().hex[:12]}"
+    create_log(made, shards=2)
+    return made
+
+
+@contextmanager
+def worker(url: str, folder: Path) -> Iterator[list[set[str]]]:
+    """A process that owns both shards and does what is asked of them -> who is parked in each, as it began."""
+    stopped, begun = threading.Event(), threading.Event()
+    parked: list[set[str]] = []
+
+    def run() -> None:
+        with Shards(Settings(log=url), data=folder, environ={}) as shards:
+            owners = [Owner(lambda faults, number=number: shards.open(number, faults)) for number in range(2)]
+            owners[1].take(Lines(FILE, 0, record(CUSTOMER, "e1") + record(CUSTOMER, "e2")))
+            owners[1].take(Lines(FILE, 2, deposit("late")))
+            parked.extend(set(owner.keeper.shard.parked) for owner in owners)
+            begun.set()
+            while not stopped.wait(0.02):
+                for number, owner in enumerate(owners):
+                    source = commands_input(number)
+                    for command in shards.commands.read(number, owner.keeper.log.head().inputs.get(source, 0)):
+                        execute(owner, source, command.number, command.body)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert begun.wait(60)
+        yield parked
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def deposit(account_id: str) -> bytes:
+    opened = json.loads(record(CUSTOMER, "d1", account_id=account_id, amount=5))
+    del opened["category"]
+    return json.dumps({**opened, "type": "deposit"}).encode() + b"\n"
+
+
+def test_asked_and_answered(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = TAKE[AccountOpened]
+
+    def fails(shard: object, opened: AccountOpened, *more: object) -> object:
+        if opened.event_id == "e1":
+            raise ZeroDivisionError
+        return take(shard, opened, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setitem(TAKE, AccountOpened, fails)
+    with worker(url, tmp_path) as parked, Owners(url) as owners:
+        assert parked == [set(), {CUSTOMER}]
+        assert owners.unpark(CUSTOMER) == Unparked(3, 3)
+        monkeypatch.setitem(TAKE, AccountOpened, take)
+        assert owners.unpark(CUSTOMER) == Unparked(3, 0)
+        with pytest.raises(CommandUnfit, match="this customer is not parked"):
+            owners.unpark(CUSTOMER)
+        ((shard, line),) = owners.redrive("account_unknown")
+        assert (shard, line.refused) == (1, "account_unknown")
+        with pytest.raises(CommandUnfit, match="no reason"):
+            owners.redrive("nonsense")
+        heads = [PostgresEventLog(url, number).head().inputs for number in range(2)]
+        assert [head[commands_input(number)] for number, head in enumerate(heads)] == [2, 5]
+
+
+def test_nobody_answers(url: str) -> None:
+    with Owners(url, wait_s=0.1) as owners, pytest.raises(UserError, match="no worker owns shard 1; start one"):
+        owners.unpark(CUSTOMER)
