@@ -41,9 +41,10 @@ async def drop(producer: Any) -> None:
         sender.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await sender
-    transactions = producer._txn_manager
-    if transactions is not None and transactions._transaction_waiter is not None:
-        transactions._transaction_waiter.add_done_callback(heard)
+    left = [producer._txn_manager and producer._txn_manager._transaction_waiter]
+    left += [batch._drain_waiter for lane in producer._message_accumulator._batches.values() for batch in lane]
+    for future in filter(None, left):
+        future.add_done_callback(heard)
 
 
 def heard(done: "asyncio.Future[Any]") -> None:
