@@ -9,12 +9,15 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from guanxi.cli.root import COMMANDS
+from guanxi.worker import WEB_HOST
 from infra.cluster import jars
 from infra.cluster.topics import TOPICS
 from tools.libraries import entries
@@ -181,6 +184,20 @@ def test_two_workers_share_the_folder_of_the_key() -> None:
     assert worker["deploy"]["replicas"] == 2
     (volume,) = worker["volumes"]
     assert worker["command"][worker["command"].index("--data") + 1] == volume.split(":")[1]
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_ours_are_called_as_the_command_line_is(name: str) -> None:
+    word, *options = SERVICES[name]["command"]
+    command = import_module(f"guanxi.cli.{COMMANDS[word].module}").command
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {option for option in options if option.startswith("--")} <= known
+
+
+def test_a_worker_is_asked_where_it_listens() -> None:
+    worker = SERVICES["worker"]
+    port = worker["command"][worker["command"].index("--web-port") + 1]
+    assert f"http://{WEB_HOST}:{port}/health" in worker["healthcheck"]["test"][-1]
 
 
 def test_compose_agrees_where_it_is_installed() -> None:
