@@ -50,7 +50,7 @@ def footer_of(at: "Moment") -> str:
     """Of which moment an answer is, and how fresh it is."""
     fresh = at.known.basis.freshness
     on = f"on {iso(at.as_of)} " if at.as_of else ""
-    return on + freshness_line(fresh.block, fresh.closed_through)
+    return on + freshness_line(fresh.block, fresh.closed_through, len(fresh.blocks) or 1)
 
 
 def known(on: Page, customer_id: str) -> None:

@@ -105,10 +105,11 @@ def standing(row: Row, look: Look) -> str:
     return f"{word} · {look.level(row['level'])}" if row["level"] else word
 
 
-def freshness_line(block: int, closed_through: str | None) -> str:
-    """How fresh what was shown is."""
+def freshness_line(block: int, closed_through: str | None, shards: int = 1) -> str:
+    """How fresh what was shown is; block: the last one, or how many blocks there are in so many shards."""
     closed = f"business days closed through {closed_through}" if closed_through else "no business day closed yet"
-    return f"as of block {block:,}, {closed}"
+    blocks = f"block {block:,}" if shards == 1 else f"{block:,} blocks in {shards} shards"
+    return f"as of {blocks}, {closed}"
 
 
 class _Terminal(Console):

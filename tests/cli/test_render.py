@@ -138,3 +138,4 @@ def test_terms_of_a_page_line_up() -> None:
 def test_a_footer_says_how_fresh() -> None:
     assert freshness_line(1234, "2026-04-30") == "as of block 1,234, business days closed through 2026-04-30"
     assert freshness_line(0, None) == "as of block 0, no business day closed yet"
+    assert freshness_line(1234, None, 64) == "as of 1,234 blocks in 64 shards, no business day closed yet"
