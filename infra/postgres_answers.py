@@ -259,6 +259,10 @@ class PostgresAnswers(Answers):
             for row in self._all(sql):
                 yield dict(zip(SHOWN, row, strict=True))
 
+    def parked(self) -> Iterator[Change]:
+        """See ``Answers.parked``."""
+        return self._merged(None, None, lambda shard, _: shard.parked())
+
     def alerts(self, customer: str | None = None, at: Moment | None = None) -> Iterator[Change]:
         """Integrity alerts by shard, in the order of its log, then control totals that differ over all shards.
 

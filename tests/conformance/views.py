@@ -51,6 +51,7 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     yield "counts", views.counts()
     yield "levels", views.levels()
     yield "rejected", list(views.rejected())
+    yield "parked", list(views.parked())
     yield "latest", views.latest_tier_changes(7)
     for at in (None, *moments):
         for who in (None, *customers):

@@ -2,6 +2,7 @@
 
 import uuid
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from infra.postgres_answers import PostgresAnswers
@@ -10,6 +11,7 @@ from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
 from infra.postgres_views import PostgresViews
 from tests.postgres_server import Server
+from tests.projections.world import World
 
 
 class PostgresBank:
@@ -40,3 +42,11 @@ class PostgresBank:
     def run(self, statement: str) -> list[tuple[object, ...]]:
         """A statement of the owner; TABLE names with `{}.` before them."""
         return self.postgres.run(statement.replace("{}", self.schema))
+
+
+def alive(bank: PostgresBank, folder: Path, number: int = 0) -> World:
+    """A shard whose log knows its name and brought its policy, as a rebuild finds it."""
+    world = World(folder, views=bank.open(number))
+    world.shard_id = world.log.shard.hex()
+    world.begin()
+    return world

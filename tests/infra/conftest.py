@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
 from tests.conformance.event_log import draft
+from tests.infra.a_postgres_bank import PostgresBank
 from tests.infra.a_postgres_log import OpenUrl
 from tests.postgres_server import Server
 
@@ -55,3 +57,21 @@ def writer(postgres: Server) -> Iterator[str]:
     postgres.new_role(role)
     yield role
     postgres.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
+
+
+@pytest.fixture
+def bank(postgres: Server, stack: ExitStack) -> PostgresBank:
+    """A log of one shard."""
+    return PostgresBank(postgres, 1, stack)
+
+
+@pytest.fixture
+def both(postgres: Server, stack: ExitStack) -> PostgresBank:
+    """A log of two shards."""
+    return PostgresBank(postgres, 2, stack)

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +14,9 @@ import pytest
 from aggregates.dates import iso
 from guanxi.simulator import stream
 from infra.answers import Answers
+from infra.postgres_answers import PostgresAnswers
 from infra.postgres_schema import create_log
 from infra.postgres_view_tables import view_tables
-from infra.sqlite_views import SqliteViews
 from processors.keeper import rebuild
 from processors.partition import partition_of
 from processors.ports import ViewsUnusable
@@ -26,7 +25,7 @@ from projections.counts import Counts
 from projections.feed import Feed, Row
 from projections.moment import NothingKnown
 from tests.conformance.views import OpenViews, ViewsConformance
-from tests.infra.a_postgres_bank import PostgresBank
+from tests.infra.a_postgres_bank import PostgresBank, alive
 from tests.postgres_server import Server
 from tests.projections.world import World, close, money, opened, record, rows
 
@@ -42,14 +41,6 @@ def shard_of(line: bytes) -> int | None:
     except ValueError:
         return 0
     return None if customer_id is None else shard_of_id(customer_id)
-
-
-def alive(bank: PostgresBank, folder: Path, number: int = 0) -> World:
-    """A shard whose log knows its name and brought its policy, as a rebuild finds it."""
-    world = World(folder, views=bank.open(number))
-    world.shard_id = world.log.shard.hex()
-    world.begin()
-    return world
 
 
 def wrongly_stated(customer_id: str, day: str) -> list[dict[str, Any]]:
@@ -73,18 +64,6 @@ def iter_clock() -> Callable[[], str]:
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     return now
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as found:
-        yield found
-
-
-@pytest.fixture
-def bank(postgres: Server, stack: ExitStack) -> PostgresBank:
-    """A log of one shard."""
-    return PostgresBank(postgres, 1, stack)
 
 
 class TestPostgresViews(ViewsConformance):
@@ -201,16 +180,10 @@ def test_answers_go_on_behind_a_lost_connection(bank: PostgresBank, tmp_path: Pa
 # ------------------------------------------------------------------------------------------ several shards
 
 
-@pytest.fixture
-def both(postgres: Server, stack: ExitStack) -> PostgresBank:
-    """A log of two shards."""
-    return PostgresBank(postgres, 2, stack)
-
-
 def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
     worlds = [World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1)]
     files = [World(tmp_path / str(number)) for number in (0, 1) if (tmp_path / str(number)).mkdir() is None]
-    lines = list(stream.records(customers=30, days=100, seed=3, malformed=True))
+    lines = list(stream.records(customers=30, days=80, seed=3, malformed=True))
     ends: dict[int, list[dict[str, Any]]] = {}
     for pair in (worlds, files):
         for world in pair:
@@ -247,7 +220,7 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
         own = [alert for view, part in zip((one, two), ats, strict=True) for alert in view.alerts(at=part)]
         assert found_in_logs(answers.alerts(at=at)) == found_in_logs(own)
         assert len(found_in_logs(own)) == (0 if when[0] or when[1] else 2)
-        for customer in customers[:6]:
+        for customer in customers[:3]:
             view, part = (one, two)[shard_of_id(customer)], ats[shard_of_id(customer)]
             assert list(answers.tiers(customer, at)) == list(view.tiers(customer, part))
             assert list(answers.aum(customer=customer, at=at)) == list(view.aum(customer=customer, at=part))
@@ -267,6 +240,21 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
     assert not answers.knows("nobody")
     for view in (one, two):
         view.close()
+
+
+def test_every_question_has_an_answer_of_all_shards() -> None:
+    by_each = {"page", "rows_of", "differences"}  # made of other answers, or of one shard alone
+    asked = {name for name in vars(Answers) if not name.startswith("_")} - by_each
+    assert {"tiers", "aum", "moment"} < asked
+    assert asked <= vars(PostgresAnswers).keys()
+
+
+def test_who_is_parked_in_any_shard_is_listed_by_id(both: PostgresBank) -> None:
+    both.run(
+        "INSERT INTO {}.view_parked VALUES (0, 1, 'C2', 1, 1, 'E', 'p', 't'), (0, 2, 'C3', 1, 1, 'E', 'p', 't'), "
+        "(0, 3, 'C3', 2, NULL, NULL, NULL, 't'), (1, 1, 'C1', 1, 1, 'E', 'p', 't')"
+    )
+    assert rows(both.answers().parked(), "customer_id", "records") == [("C1", 1), ("C2", 1)]
 
 
 def test_a_block_is_no_time_where_each_shard_has_its_own(both: PostgresBank) -> None:
@@ -309,88 +297,6 @@ def test_a_time_before_one_shard_begins_shows_the_other_alone(both: PostgresBank
     assert list(answers.tier_changes(at=at)) == list(answers.alerts(at=at)) == []
     with pytest.raises(NothingKnown, match="begins with 2026-01-01T00:00:00Z"):
         answers.moment(known_at=datetime.fromisoformat("2025-02-01T00:00:00+00:00"))
-
-
-# ------------------------------------------------------------------------------------------ made anew
-
-
-def test_a_rebuild_takes_over_whole_while_others_tell(both: PostgresBank, tmp_path: Path) -> None:
-    worlds = [alive(both, tmp_path, number) for number in (0, 1)]
-    for number, world in enumerate(worlds):
-        world.tell(opened(f"C{number}", "A1", "2026-01-01", 5), opened(f"D{number}", "A1", "2026-01-01", 5), b"bad")
-    world, answers = worlds[0], both.answers()
-    both.run("UPDATE {}.view_aum SET spot = 77")
-    both.run("DELETE FROM {}.view_aum WHERE customer_id LIKE 'D%'")
-    assert rows(answers.aum(), "spot") == [(77,), (77,)]
-    log = world.log
-    beside = both.beside(0)
-    behind = rebuild(log, beside)
-    assert rows(answers.aum(), "spot") == [(77,), (77,)]
-    world.tell(money("deposit", "C0", "A1", 2, "2026-01-02"), b"bad")  # nobody waits for a rebuild
-    held = threading.Event()
-
-    def catch_up(until: int) -> None:
-        held.set()
-        rebuild(log, beside, until=until, behind=behind)
-
-    with answers.page():
-        before = list(answers.aum())
-        beside.swap(catch_up)
-        assert held.is_set()
-        assert list(answers.aum()) == before
-    assert rows(answers.aum(), "customer_id", "spot") == [("C0", 7), ("C1", 77), ("D0", 5)]
-    assert answers.counts()["refused"] == {"not_json": 3}
-    world.tell(money("deposit", "D0", "A1", 2, "2026-01-02"))
-    assert rows(answers.aum(customer="D0"), "spot") == [(7,)]
-    with world.rebuilt(tmp_path / "file") as file:
-        assert [str(each) for each in answers.shard(0).differences(file)] == []
-    with worlds[1].rebuilt(tmp_path / "file") as file:
-        [spot, missing] = [str(each) for each in answers.shard(1).differences(file)]
-    assert spot == "aum C1 spot: 77, rebuilt 5"
-    assert missing.startswith("aum D1: missing")
-
-
-def test_a_rebuild_that_did_not_catch_up_changes_nothing(bank: PostgresBank, tmp_path: Path) -> None:
-    world = alive(bank, tmp_path)
-    world.tell(opened("C1", "A1", "2026-01-01", 5))
-    beside = bank.beside()
-    rebuild(world.log, beside)
-    world.tell(money("deposit", "C1", "A1", 2, "2026-01-02"))
-    with pytest.raises(ViewsUnusable, match="rebuilt up to block 2, the live rows stand on 3"):
-        beside.swap(lambda _: None)
-    assert rows(bank.answers().aum(), "spot") == [(7,)]
-    assert bank.answers().freshness.block == 3
-
-
-def test_a_check_catches_up_with_the_page_that_it_compares(bank: PostgresBank, tmp_path: Path) -> None:
-    world = alive(bank, tmp_path)
-    world.tell(opened("C1", "A1", "2026-01-01", 5))
-    with SqliteViews(tmp_path / "file", write=True) as file:
-        behind = rebuild(world.log, file)
-        world.tell(money("deposit", "C1", "A1", 2, "2026-01-02"))
-        found = (
-            bank.answers()
-            .shard(0)
-            .differences(file, catch_up=lambda until: rebuild(world.log, file, until=until, behind=behind))
-        )
-        assert list(found) == []
-        assert file.basis().block == 3
-
-
-def test_rows_of_another_version_are_forgotten_and_told_anew(bank: PostgresBank, tmp_path: Path) -> None:
-    world = alive(bank, tmp_path)
-    world.tell(opened("C1", "A1", "2026-01-01", 5), b"bad")
-    answers = bank.answers()
-    bank.run('UPDATE {}.view SET definitions = replace(definitions, \'"counts":"1 \', \'"counts":"0 \')')
-    with pytest.raises(ViewsUnusable, match=r"another version \(counts\); run: guanxi rebuild"):
-        answers.counts()
-    views = bank.open()
-    assert (views.stale, views.stands) == (("counts",), 0)
-    views.forget()
-    assert (views.stale, views.stands, list(answers.tiers())) == ((), 0, [])
-    rebuild(world.log, views)
-    assert answers.counts()["refused"] == {"not_json": 1}
-    assert rows(answers.aum(), "spot") == [(5,)]
 
 
 # ------------------------------------------------------------------------------------------ the tables
