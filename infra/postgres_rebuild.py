@@ -36,31 +36,43 @@ class RebuiltViews(PostgresViews):
     def _place(self, table: str) -> Composable:
         return Identifier("pg_temp", table_name(table))
 
+    def _live_block(self, connection: Connection[DictRow], lock: str = "") -> int:
+        found = connection.execute(
+            SQL("SELECT block FROM {} WHERE shard_number = %b {}").format(
+                super()._place(POSITIONS),
+                SQL(lock),
+            ),
+            (self._number,),
+        ).fetchone()
+        if found is None:
+            raise ViewsUnusable(f"{self.path}: no such shard in this log")
+        return int(found["block"])
+
     def swap(self, catch_up: Callable[[int], object]) -> None:
         """Put these rows in the place of the live ones of the shard; seen by every reader at once, or not at all.
 
-        catch_up: tells these views the blocks up to a number, to which others told the live ones meanwhile; they wait
-        for the end of it. Of no use afterwards.
+        catch_up: tells these views the blocks up to a number, to which others told the live ones meanwhile; it may be
+        called more than once. Who tells waits for the end of the last time alone. Of no use afterwards.
         """
         with self._transaction() as (connection, _):
+            live = self._live_block(connection)
+        if live > self._position.block:
+            catch_up(live)  # all that a long rebuild missed, while nobody waits
+        with self._transaction() as (connection, _):
             connection.execute("SET LOCAL statement_timeout = 0")
-            found = connection.execute(
-                SQL("SELECT block FROM {} WHERE shard_number = %b FOR UPDATE").format(super()._place(POSITIONS)),
-                (self._number,),
-            ).fetchone()
-            if found is None:
-                raise ViewsUnusable(f"{self.path}: no such shard in this log")
-            if found["block"] > self._position.block:
-                catch_up(found["block"])
-            if found["block"] > self._position.block:
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            live = self._live_block(connection, "FOR UPDATE")
+            if live > self._position.block:
+                catch_up(live)
+            if live > self._position.block:
                 raise ViewsUnusable(
-                    f"{self.path}: rebuilt up to block {self._position.block}, the live rows stand on {found['block']}"
+                    f"{self.path}: rebuilt up to block {self._position.block}, the live rows stand on {live}"
                 )
             for projection in self._projections:
-                live, made = super()._place(projection.table.name), self._place(projection.table.name)
-                connection.execute(SQL("DELETE FROM {} WHERE shard_number = %b").format(live), (self._number,))
+                table, made = super()._place(projection.table.name), self._place(projection.table.name)
+                connection.execute(SQL("DELETE FROM {} WHERE shard_number = %b").format(table), (self._number,))
                 key = SQL(", ").join(map(Identifier, projection.table.key))
-                connection.execute(SQL("INSERT INTO {} SELECT * FROM {} ORDER BY {}").format(live, made, key))
+                connection.execute(SQL("INSERT INTO {} SELECT * FROM {} ORDER BY {}").format(table, made, key))
             connection.execute(
                 SQL(
                     "UPDATE {} AS live SET block = made.block, definitions = made.definitions, odd_text = made.odd_text, "

@@ -207,6 +207,7 @@ class PostgresViews:
     def forget(self) -> None:
         """Delete the rows of this shard; it stands on block 0, to be told anew from the log."""
         with self._transaction() as (connection, _):
+            connection.execute("SET LOCAL statement_timeout = 0")
             self._looked(connection, lock=True)
             for projection in self._projections:
                 connection.execute(
