@@ -234,9 +234,6 @@ def test_shards_answer_together(both: PostgresBank, tmp_path: Path) -> None:
     counts = answers.counts()
     assert counts["refused"].keys() == one.counts()["refused"].keys() | two.counts()["refused"].keys()
     assert sum(counts["taken"].values()) == sum(sum(view.counts()["taken"].values()) for view in (one, two))
-    latest = answers.latest_tier_changes(5)
-    assert len(latest) == 5
-    assert latest[0] in (*one.latest_tier_changes(1), *two.latest_tier_changes(1))
     assert not answers.knows("nobody")
     for view in (one, two):
         view.close()
@@ -247,6 +244,20 @@ def test_every_question_has_an_answer_of_all_shards() -> None:
     asked = {name for name in vars(Answers) if not name.startswith("_")} - by_each
     assert {"tiers", "aum", "moment"} < asked
     assert asked <= vars(PostgresAnswers).keys()
+
+
+def test_what_was_decided_last_is_so_by_the_clock(both: PostgresBank, tmp_path: Path) -> None:
+    late, early = (World(tmp_path, views=both.open(number), shard_id=f"s{number}") for number in (0, 1))
+    late.intake._now = lambda: "2026-03-01T00:00:00.000Z"
+    for customer, world in (("C1", late), ("C2", early)):
+        world.tell(opened(customer, "A1", "2026-01-01", 60_000_000), close("2026-01-31"))
+    late.tell(close("2026-02-28"))  # another block, in which nothing is decided
+    answers = both.answers()
+    assert rows(answers.latest_tier_changes(9), "id") == [("C1:1",), ("C2:1",)]
+    assert rows(answers.latest_tier_changes(1), "id") == [("C1:1",)]
+    early.intake._now = lambda: "2026-04-01T00:00:00.000Z"
+    early.tell(money("withdrawal", "C2", "A1", 35_000_000, "2026-02-01"), close("2026-02-28"))
+    assert rows(answers.latest_tier_changes(2), "id") == [("C2:2",), ("C1:1",)]
 
 
 def test_who_is_parked_in_any_shard_is_listed_by_id(both: PostgresBank) -> None:
