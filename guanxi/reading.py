@@ -1,9 +1,10 @@
 """Lines from files and generators in batches, each with a mark by which a run that was cut off finds its place again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import BinaryIO
 
+import msgspec
 from xxhash import xxh3_128
 
 from processors.ports import Mark
@@ -51,6 +52,26 @@ def batches(stream: BinaryIO, taken: Mark) -> Iterator[Batch]:
             stream.seek(0)
         taken, digest = Mark(0, "", 0), xxh3_128()
     yield from _batches(_lines(stream), taken, digest)
+
+
+def begun(stream: BinaryIO, marks: Collection[Mark]) -> set[Mark]:
+    """Those of several marks with whose bytes a stream begins; it is at its beginning again then.
+
+    None of a stream that cannot be read twice.
+    """
+    found: set[Mark] = set()
+    if not stream.seekable():
+        return found
+    digest, at = xxh3_128(), 0
+    for mark in sorted({mark for mark in marks if mark.size}, key=lambda mark: mark.size):
+        rest = msgspec.structs.replace(mark, size=mark.size - at)
+        if _begins_with(stream, rest, ahead := digest.copy()):
+            found.add(mark)
+        if stream.tell() < mark.size:
+            break
+        digest, at = ahead, mark.size
+    stream.seek(0)
+    return found
 
 
 def batches_of(lines: Iterable[bytes]) -> Iterator[Batch]:

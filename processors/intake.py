@@ -93,15 +93,17 @@ class Intake(TakingAgain):
 
     # ------------------------------------------------------------------------------------------ batches
 
-    def take(self, origin: Origin, first: int, data: bytes, mark: Behind | None = None) -> None:
+    def take(self, origin: Origin, first: int | Sequence[int], data: bytes, mark: Behind | None = None) -> None:
         """Take lines (each ending in a newline) at positions first, first + 1, …; in the log when this returns.
 
-        mark: for a file, what lies behind the first so many lines of the batch. Raises whatever the log raises: open it anew then.
+        first: or, of lines with others between them, the position of each and the one behind the last. mark: for a file, what
+        lies behind the first so many lines of the batch. Raises whatever the log raises: open it anew then.
         """
-        places = range(first, first + data.count(b"\n") + 1)
+        places = range(first, first + data.count(b"\n") + 1) if isinstance(first, int) else first
+        begins = first if isinstance(first, int) else self.log.head().inputs.get(origin.input, 0)
         with self._ours(origin.input, places):
             lines, records, shortest = codec.decode_batch(data)
-            self._inputs.setdefault(origin.input, (first, first))
+            self._inputs.setdefault(origin.input, (begins, begins))
             self._take(origin, places, lines, records, shortest, mark)
 
     def take_messages(self, origin: Origin, messages: Messages, mark: Behind | None = None) -> None:
