@@ -45,7 +45,7 @@ def command(asked: Asked, customer: str | None) -> None:
 
     Balances and signed sums are in minor units.
     """
-    with page(asked) as on:
+    with page(asked, customer_id=customer) as on:
         if customer is not None:
             known(on, customer)
         show(on.views.alerts(customer), LISTING, asked, on.look, on.footer)

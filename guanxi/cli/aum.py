@@ -64,7 +64,7 @@ def command(
 
     JSON lines and CSV give minor units. Of a month that is not over the balance is taken to stay as it is.
     """
-    with page(asked, as_of, known_at) as on:
+    with page(asked, as_of, known_at, customer) as on:
         if customer is not None:
             known(on, customer)
         in_views = customer is None or on.at.is_now  # of one customer now the state is enough

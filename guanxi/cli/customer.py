@@ -75,7 +75,7 @@ def command(asked: Asked, customer_id: str, as_of: Day, known_at: KnownAt | None
     how = asked.rows(is_terminal=sys.stdout.isatty())
     if how == "csv":
         raise click.UsageError("a page has no CSV form: take --format table or jsonl")
-    with page(asked, as_of, known_at) as on:
+    with page(asked, as_of, known_at, customer_id) as on:
         found = load_page(on, customer_id)
         if how == "jsonl":
             put_json_lines([found])

@@ -62,7 +62,7 @@ def command(asked: Asked, customer_id: str, start: Day, end: Day, known_at: Know
         raise click.UsageError("a comparison has no CSV form: take --format table or jsonl")
     if start > end:
         raise click.UsageError(f"{iso(start)} is later than {iso(end)}: name the earlier day first")
-    with page(asked, known_at=known_at) as on:
+    with page(asked, known_at=known_at, customer_id=customer_id) as on:
         found = difference(on, customer_id, start, end)
         if how == "jsonl":
             put_json_lines([found])

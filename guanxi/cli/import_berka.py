@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from guanxi.bootstrap import open_bank
+from guanxi.bootstrap import is_new, open_bank
 from guanxi.cli.options import Asked, Existing, common, say
 from guanxi.cli.progress import Running, summary
 from guanxi.cli.writing import write_lines
@@ -33,7 +33,7 @@ def import_berka(asked: Asked, folder: Path, out: str | None) -> None:
         write_lines(lines, out)
     else:
         settings = asked.settings()
-        if not settings.log_file.exists():
+        if is_new(settings):
             settings = asked.settings(policy=berka.POLICY_FILE)
         with open_bank(settings, write=True, say=say) as bank, Running("import berka") as running:
             counts = bank.ingest_lines("berka", lines, None, running)

@@ -51,7 +51,7 @@ def command(asked: Asked, customer_id: str, known_at: KnownAt | None) -> None:
 
     JSON lines give every balance that it touched and the whole tier, amounts in minor units.
     """
-    with page(asked, known_at=known_at) as on:
+    with page(asked, known_at=known_at, customer_id=customer_id) as on:
         show(rows_of(on, customer_id), LISTING, asked, on.look, on.footer)
 
 

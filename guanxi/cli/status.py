@@ -23,6 +23,7 @@ LABELS: Final[dict[str, str]] = {
     "snapshot_block": "snapshot stands on block",
     "history_block": "history packed to block",
     "being_written": "being written",
+    "name": "name",
 }
 """Each field of a status and how the page calls it."""
 
@@ -40,10 +41,19 @@ def command(asked: Asked) -> None:
         case "csv":
             put_csv([status], list(status))
         case "table":
+            shards = status.pop("shards", ())
             width = max(map(len, LABELS.values()))
             for key, value in status.items():
                 click.echo(f"{LABELS.get(key, key):<{width}}  {_shown(value)}")
-            click.echo(freshness_line(status["views_block"], status["closed_through"]))
+            for shard in shards:
+                click.echo(f"{'shard ' + str(shard['shard']):<{width}}  {_standing(shard)}")
+            click.echo(freshness_line(status["views_block"], status["closed_through"], len(shards)))
+
+
+def _standing(shard: dict[str, Any]) -> str:
+    """Where one of several shards stands."""
+    closed = shard["closed_through"] or "-"
+    return f"block {shard['block']:,}, views on block {shard['views_block']:,}, closed through {closed}"
 
 
 def _shown(value: Any) -> str:

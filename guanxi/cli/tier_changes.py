@@ -48,7 +48,7 @@ LISTING = Listing(
 @click.pass_obj
 def command(asked: Asked, customer: str | None, after: int, as_of: Day, known_at: KnownAt | None) -> None:
     """Tier changes as subscribers see them, with the months they rest on; by customer, then in order."""
-    with page(asked, as_of, known_at) as on:
+    with page(asked, as_of, known_at, customer) as on:
         if customer is not None:
             known(on, customer)
         show(on.views.tier_changes(customer, after, on.at), LISTING, asked, on.look, on.footer)
