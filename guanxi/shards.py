@@ -23,7 +23,7 @@ from infra.ids import IdIndex, IdIndexError
 from infra.master_key import MASTER_VARIABLE, VaultError, master_key
 from infra.postgres_commands import PostgresCommands
 from infra.postgres_log import PostgresEventLog
-from infra.postgres_schema import Identity, create_log, identity_of, there_is_a_log
+from infra.postgres_schema import Identity, create_log, identity_of, shards_of
 from infra.postgres_session import Session, address_of
 from infra.postgres_vault import PostgresVault, has_keys
 from infra.postgres_views import PostgresViews
@@ -41,7 +41,7 @@ def make_log(url: str, shards: int, *, say: Say = nothing) -> None:
 
     Raises LogUnusable, also where this user may not make one.
     """
-    if not there_is_a_log(url):
+    if shards_of(url) is None:
         create_log(url, shards=shards)
         say(f"{address_of(url).shown}: a new log of {shards} shards")
 

@@ -119,17 +119,15 @@ def identity_of(session: Session, shown: str) -> Identity:
     return Identity(log["name"], log["incarnation"], log["shards"])
 
 
-def there_is_a_log(url: str) -> bool:
-    """Whether a log is in the schema of the URL, of whatever version. Raises LogUnusable."""
+def shards_of(url: str) -> int | None:
+    """How many shards the log in the schema of the URL has, of whatever version; None: no log is there. Raises LogUnusable."""
     address = address_of(url)
     try:
         with psycopg.connect(address.conninfo) as connection:
-            found = connection.execute(
-                "SELECT to_regclass(%s) IS NOT NULL", (f"{address.schema}.migration",)
-            ).fetchone()
+            there = connection.execute("SELECT to_regclass(%s)::text", (f"{address.schema}.migration",)).fetchone()
+            return None if there == (None,) else _shards(connection, address.schema)
     except psycopg.Error as error:
         raise failure(address.shown, error) from error
-    return found == (True,)
 
 
 def usable(version: int | None, needs: int | None) -> str | None:

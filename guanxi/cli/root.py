@@ -49,6 +49,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "redrive": Entry("redrive", "Take what was refused for a reason again."),
         "parked": Entry("parked", "Customers set aside since the program failed on them."),
         "unpark": Entry("unpark", "Take what waits of a parked customer: unpark CUSTOMER_ID."),
+        "log": Entry("log", "Make a log on PostgreSQL, or bring its tables up to date."),
         "rebuild": Entry("rebuild", "Make the views anew from the log, or check them."),
         "worker": Entry("worker", "Take records from Kafka into a log on PostgreSQL."),
         "relay": Entry("relay", "Publish tier changes and refusals on Kafka."),
