@@ -31,20 +31,30 @@ async def drop(producer: Any) -> None:
     """Let go of a producer without waiting for what it could not send.
 
     Its own ``stop`` waits until everything is sent, for ever if need be; and left alone it would send it behind whatever
-    the next producer sends. So the task that sends is ended, which has no public name.
+    the next producer sends. So the tasks that send are ended, which have no public names.
     """
     producer._closed = True
-    sender = producer._sender.sender_task
+    sender = producer._sender
     with contextlib.suppress(Exception):
         await producer.client.close()
-    if sender is not None:
-        sender.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await sender
+    # While the broker is away those that the sender waits for look for it without end.
+    own = [task for task in asyncio.all_tasks() if _self_of(task) is sender and task is not asyncio.current_task()]
+    for task in own:
+        task.cancel()
+    if own:
+        await asyncio.wait(own)
+    for task in own:
+        heard(task)
     left = [producer._txn_manager and producer._txn_manager._transaction_waiter]
     left += [batch._drain_waiter for lane in producer._message_accumulator._batches.values() for batch in lane]
     for future in filter(None, left):
         future.add_done_callback(heard)
+
+
+def _self_of(task: "asyncio.Task[Any]") -> object:
+    """Whose method a task runs."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return frame.f_locals.get("self") if frame is not None else None
 
 
 def heard(done: "asyncio.Future[Any]") -> None:
@@ -57,4 +67,6 @@ def said(error: BaseException) -> str:
     """What an error says, in one line."""
     if isinstance(error, errors.KafkaConnectionError):
         return "no broker answers"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     return " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from aiokafka.errors import NodeNotReadyError
 
 from guanxi import relay as running
 from guanxi.relay import Relay
@@ -142,6 +143,30 @@ def test_who_is_shut_out_by_nobody_known_ends_too_and_nothing_else_complains(
     asyncio.run(run())
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_a_broker_that_is_gone_is_let_go_of_at_once_and_nothing_goes_on_looking_for_it(
+    worlds: Worlds, kafka_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = worlds()
+
+    async def gone(*_: object, **__: object) -> None:
+        raise NodeNotReadyError
+
+    async def run() -> None:
+        output = KafkaOutput(kafka_address, world.name)
+        await output.open()
+        assert output._producer is not None
+        for call in ("send", "ready", "coordinator_lookup"):
+            monkeypatch.setattr(output._producer.client, call, gone)
+        monkeypatch.setattr(kafka_output, "TRANSACTION_S", 0.2)
+        monkeypatch.setattr(kafka_output, "ANSWERS_WITHIN_S", 0.2)
+        with pytest.raises(OutputAway, match="check that Kafka runs"):
+            await output.put([], {0: Position("i", 0, 0, "", None)})
+        await asyncio.wait_for(output.close(), 5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
 
 
 def test_what_is_wrong_from_the_start_is_told_at_once(
