@@ -5,9 +5,10 @@ import pytest
 from aggregates.shard import Shard
 from events import codec
 from events.fields import Record
+from processors.faults import Fault
 from processors.snapshot import chunks_of, frame_of, shard_from
 from tests.dsl.bank import state_of
-from tests.dsl.door import Door
+from tests.dsl.door import FILE, Door
 from tests.dsl.records import brought, close, closed, deposit, granted, opened, reversal, stated, valued
 
 LARGEST = "90071992547409.91"
@@ -69,3 +70,14 @@ def test_totals_stated_beyond_64_bits_are_refused_or_stored() -> None:
     ahead = codec.encode(close("2026-02-15", source="cards", totals=(1, "1.00")))
     door = Door().send(close("2026-01-30"), ahead.replace(b'"signed_sum":100', b'"signed_sum":' + b"9" * 40))
     assert frame_of(loaded(door.intake.shard)) == frame_of(door.intake.shard)
+
+
+def test_who_is_parked_is_stored() -> None:
+    door = Door().send(opened("C1", "A1", on="2026-01-01"), opened("C2", "A2", on="2026-01-01"))
+    door.intake.faults.places[FILE, 2] = Fault("KeyError", "here:1")
+    parked = (deposit("C1", "A1", "1.00", on="2026-01-02", id=f"d{n}") for n in range(2))
+    door.send(*parked, close("2026-01-31"))
+    found = loaded(door.intake.shard)
+    assert found.parked["C1"].records == {"core d0": 1, "core d1": 1}
+    assert found.parked["C1"].missed
+    assert state_of(found) == state_of(door.intake.shard)
