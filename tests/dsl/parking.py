@@ -57,7 +57,9 @@ class NoViews:
 
     def tell(self, _: object, customers: Iterable[Customer], shard: Shard, *_more: object) -> None:
         """Heard by nobody, but looked at."""
+        known = len(shard.customers)
         assert all(shard.customers.get(each.id) is each for each in customers)
+        assert len(shard.customers) == known, "telling began a customer"
 
 
 class Owned:

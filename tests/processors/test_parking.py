@@ -87,6 +87,18 @@ def test_what_only_fails_as_a_block_is_put_together_is_found_by_halves(owned: Ow
     assert owned.parked()[0].error == "OverflowError"
 
 
+def test_a_customer_may_be_parked_before_its_first_record(owned: Owned, failing: Failing) -> None:
+    failing.rule(lambda record: getattr(record, "event_id", "") == "a9")
+    first, behind = opened("C9", "A9", on="2026-01-02", id="a9"), deposit("C9", "A9", "1.00", on="2026-01-02", id="d9")
+    assert owned.send(first, opened("C8", "A8", on="2026-01-02", id="a8"), behind) == (1, 0, 0, 2)
+    owned.keeper.checkpoint()
+    owned.check_rebuild()
+    owned.keeper.checkpoint()
+    failing.mend()
+    assert owned.unpark("C9") == (2, 0, 0, 0)
+    owned.check_rebuild()
+
+
 def test_several_customers(owned: Owned, failing: Failing) -> None:
     failing.rule(is_bad)
     assert owned.send(paid(1, 1, "6.66"), paid(2, 2), paid(3, 3, "6.66"), paid(1, 4), paid(2, 5)) == (2, 0, 0, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from aggregates.account import month_sum
 from aggregates.dates import month_from
-from events.decisions import CommandRefused, CustomerUnparked, RecordRedriven, RecordRefused
+from events.decisions import AccountDaysKept, CommandRefused, CustomerUnparked, RecordRedriven, RecordRefused
 from events.fields import Record
 from processors.archive import Archive
 from processors.commands import RedriveAsked, UnparkAsked, body_of, execute
@@ -87,6 +87,8 @@ def test_a_valuation_that_needs_the_whole_history_finds_what_was_taken_just_befo
     assert redriven(owned) == expected
     assert asked == ["C1", "C1"]
     (account,) = owned.customer().accounts.values()
+    (kept,) = owned.decided(AccountDaysKept)
+    assert sum(kept.days[1::2]) == 400
     assert account.balance == 500
     assert month_sum(account, month_from("2026-01")) == 15 * 400 + 12 * 500
     owned.check_rebuild()
