@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from infra.postgres_session import Session
 from infra.postgres_tables import command_channel
-from processors.ports import Input
+from processors.commands import commands_input
 
 __all__ = ["Command", "PostgresCommands", "commands_input"]
 
@@ -27,11 +27,6 @@ class Command(msgspec.Struct, frozen=True):
     number: int
     body: dict[str, Any]
     made_at: datetime
-
-
-def commands_input(shard_number: int) -> Input:
-    """As which input of its shard the commands are taken; the position behind command n is n."""
-    return "commands", shard_number
 
 
 class PostgresCommands:

@@ -42,6 +42,11 @@ class RedriveAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
 Command = UnparkAsked | RedriveAsked | PositionResetAsked
 
 
+def commands_input(shard_number: int) -> Input:
+    """As which input of its shard the commands are taken; the position behind command n is n."""
+    return "commands", shard_number
+
+
 def body_of(command: Command) -> dict[str, Any]:
     """A command as it is laid down."""
     body: dict[str, Any] = msgspec.to_builtins(command)
