@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from processors.ports import Input
+from processors.positions import Found, Stand
 
 Assigned = Callable[[frozenset[Input]], Awaitable[None]]
 
@@ -62,11 +63,8 @@ class Inputs(Protocol):
     async def partitions(self) -> Mapping[str, int]:
         """Number of partitions of each topic, asked anew, also before joining; 0: there is no such topic."""
 
-    async def topic_ids(self) -> Mapping[str, str]:
-        """The broker's own id of each topic, another one where it was deleted and made again; empty: none is known."""
-
-    async def bounds(self, inputs: Collection[Input]) -> Mapping[Input, tuple[int, int]]:
-        """Offset of the first record kept and the one behind the last, of each."""
+    async def look(self, stands: Mapping[Input, Stand]) -> Mapping[Input, Found]:
+        """What the broker has of inputs in which a log stands; what it does not have is left out."""
 
     async def poll(self, inputs: Collection[Input], timeout_s: float, most: int) -> list[Fetched]:
         """What there is of these partitions, so many records at most; waits for some.

@@ -6,23 +6,52 @@ fetched is fetched anew. So there is nothing to put right after a failure, and n
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from aggregates.dates import iso
+from processors import gate
 from processors.closes import is_closed
-from processors.gate import Close, Gate, Stray, Take, Waiting, calendar_offset
+from processors.commands import commands_input, execute
+from processors.faults import Faults
+from processors.gate import Gate, Waiting, calendar_offset
 from processors.inputs import Fetched
 from processors.intake import Origin
 from processors.keeper import Keeper
 from processors.marks import behind, mark_of
+from processors.owner import Close, Owner, Received, Stray
 from processors.ports import Input
+from processors.positions import Found, Stand, findings, stands_of
 
 RECORDS_A_PIECE: Final = 20_000
 """After so many a piece of work ends, so that the other shards have their turn."""
 BYTES_A_STEP: Final = 8 << 20
+
+
+class Command(Protocol):
+    """Something asked of the owner of a shard. number: from 1 in its shard, no gaps."""
+
+    @property
+    def shard(self) -> int:
+        """Which shard."""
+
+    @property
+    def number(self) -> int:
+        """Which command."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """What is asked."""
+
+
+class Commands(Protocol):
+    """What is asked of the owners of the shards of a log."""
+
+    def read_all(self, after: Mapping[int, int]) -> Sequence[Command]:
+        """Commands of several shards, each behind its number, in order. Raises LogUnusable."""
 
 
 class Shards(Protocol):
@@ -32,10 +61,14 @@ class Shards(Protocol):
     def count(self) -> int:
         """How many shards the log has, for ever; any thread may ask."""
 
-    def open(self, number: int) -> Keeper:
+    @property
+    def commands(self) -> Commands:
+        """What is asked of the owners of the shards."""
+
+    def open(self, number: int, faults: Faults | None = None) -> Keeper:
         """The shard at the end of its log, with a policy; what this process had of it before is let go of.
 
-        Raises what the log, its keys and its derived files raise.
+        faults: what is known to fail. Raises what the log, its keys and its derived files raise, and OurFault.
         """
 
     def drop(self, number: int) -> None:
@@ -48,15 +81,18 @@ class Shards(Protocol):
 class Figures(msgspec.Struct):
     """Where a shard stands, for people; written by its thread, read by any.
 
-    positions: taken up to there; held: topics that wait at a close of a day, which; trouble: why nothing is taken, after so
-    many failures in a row.
+    commanded: the last command that was done; positions: taken up to there; held: topics that wait at a close of a day,
+    which; unfit: inputs of which the broker does not have what follows, and why; trouble: why nothing is taken, after so many
+    failures in a row.
     """
 
     block: int = 0
     committed_at: str = ""
     closed_through: str = ""
+    commanded: int = 0
     positions: Mapping[Input, int] = {}
     held: Mapping[str, Waiting] = {}
+    unfit: Mapping[Input, str] = {}
     taken: int = 0
     duplicate: int = 0
     refused: int = 0
@@ -89,19 +125,15 @@ class _Read:
 class ShardWriter:
     """See the module. topics: those that the shard takes; topic_ids: the broker's own ids of them."""
 
-    def __init__(
-        self,
-        number: int,
-        shards: Shards,
-        topics: tuple[str, ...],
-        topic_ids: Mapping[str, str],
-        now: Callable[[], str],
-    ) -> None:
+    def __init__(self, number: int, shards: Shards, topics: tuple[str, ...], now: Callable[[], str]) -> None:
         self.number = number
         self.inputs: tuple[Input, ...] = tuple((topic, number) for topic in topics)
         self.figures = Figures()
-        self._shards, self._topics, self._topic_ids, self._now = shards, topics, topic_ids, now
-        self._keeper: Keeper | None = None
+        self.moved = False
+        """The log stands elsewhere in an input than what was read of it follows: to be read anew (``again``)."""
+        self._shards, self._topics, self._now = shards, topics, now
+        self._topic_ids: Mapping[Input, str] = {}
+        self._owner: Owner | None = None
         self._gate: Gate | None = None
         self._more = False
         self._forget()
@@ -128,92 +160,126 @@ class ShardWriter:
 
     # ------------------------------------------------------------------------------------------ in the thread
 
-    def begin(self) -> Mapping[Input, int]:
-        """Open the shard -> where to read each input from. Raises whatever opening it raises: then it is not open."""
-        self.drop()
-        keeper = self._shards.open(self.number)
-        self._keeper = keeper
-        return self._begin_reading(keeper)
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A piece of work; the state of one that failed is let go of here, before anything can be written from it."""
+        try:
+            yield
+        except BaseException:
+            self.drop()
+            raise
 
-    def again(self) -> Mapping[Input, int]:
-        """Go on after the partitions were given anew -> where to read each input from; opens it where others wrote.
+    def begin(self) -> Mapping[Input, Stand]:
+        """Open the shard -> where its log stands. Raises whatever opening it raises: then it is not open."""
+        self.drop()
+        owner = Owner(lambda faults: self._shards.open(self.number, faults))
+        self._owner = owner
+        return self._begin_reading(owner)
+
+    def again(self) -> Mapping[Input, Stand]:
+        """Go on after the partitions were given anew -> where its log stands; opens it where others wrote.
 
         Raises as ``begin`` does.
         """
-        keeper = self._keeper
-        if keeper is not None:
-            block = keeper.log.head().block
-            keeper.log.refresh()
-            if keeper.log.head().block == block:
-                return self._begin_reading(keeper)
+        owner = self._owner
+        if owner is not None:
+            log = owner.keeper.log
+            left = log.head()
+            with self._whole():
+                log.refresh()
+            if log.head() == left:
+                return self._begin_reading(owner)
         return self.begin()
 
-    def _begin_reading(self, keeper: Keeper) -> Mapping[Input, int]:
+    def _begin_reading(self, owner: Owner) -> Mapping[Input, Stand]:
         self._forget()
         self._gate = Gate(
             self._topics,
             self.number,
             self._shards.count,
-            lambda close: is_closed(keeper.shard, close),
+            lambda close: is_closed(owner.keeper.shard, close),
             RECORDS_A_PIECE,
             BYTES_A_STEP,
         )
-        self._note(keeper)
-        return {source: keeper.log.head().inputs.get(source, 0) for source in self.inputs}
+        self._note(owner.keeper)
+        return stands_of(owner.keeper.log.head(), self.inputs)
+
+    def reads_from(self, stands: Mapping[Input, Stand], found: Mapping[Input, Found]) -> Mapping[Input, int]:
+        """Where to read from, given what the broker has; what does not fit is left out and told (``processors.positions``)."""
+        unfit = {each.input: str(each) for each in findings(stands, found)}
+        self.figures.unfit = unfit
+        self._topic_ids = {source: each.topic_id for source, each in found.items()}
+        return {
+            source: stand.position or found[source].begin for source, stand in stands.items() if source not in unfit
+        }
 
     def _forget(self) -> None:
         self._inbox: deque[Fetched] = deque()
         self._read = {source: _Read() for source in self.inputs}
-        self._gate, self._more = None, False
+        self._gate, self._more, self.moved = None, False, False
 
     def work(self) -> None:
         """Take of what came in as much as is one piece; in the log when this returns. Raises anything: then ``drop``."""
-        keeper, gate = self._keeper, self._gate
-        if keeper is None or gate is None:
-            return
-        while self._inbox:
-            self._hand_over(gate, self._inbox.popleft())
-        done = 0
-        while done < RECORDS_A_PIECE and (step := gate.step()) is not None:
-            done += self._take(keeper, step)
-        self._more = done >= RECORDS_A_PIECE
-        self.figures.held = gate.held()
-        self._note(keeper)
+        owner, waits = self._owner, self._gate
+        if owner is not None and waits is not None:
+            with self._whole():
+                self._work(owner, waits)
 
-    def _hand_over(self, gate: Gate, fetched: Fetched) -> None:
+    def _work(self, owner: Owner, waits: Gate) -> None:
+        while self._inbox:
+            self._hand_over(waits, self._inbox.popleft())
+        done = 0
+        while done < RECORDS_A_PIECE and (step := waits.step()) is not None:
+            done += self._take(owner, step)
+        self._more = done >= RECORDS_A_PIECE
+        self.figures.held = waits.held()
+        self._note(owner.keeper)
+
+    def _hand_over(self, waits: Gate, fetched: Fetched) -> None:
         calendar = None
         if fetched.headers:
             calendar = [
                 calendar_offset(fetched.headers[at]) if at in fetched.headers else None
                 for at in range(len(fetched.offsets))
             ]
-        gate.add(fetched.input[0], fetched.offsets, fetched.keys, fetched.values, calendar)
+        waits.add(fetched.input[0], fetched.offsets, fetched.keys, fetched.values, calendar)
 
-    def _take(self, keeper: Keeper, step: Take | Close | Stray) -> int:
+    def _take(self, owner: Owner, step: gate.Step) -> int:
         """Take one step of the gate -> how many records it was."""
-        intake = keeper.intake
-        if isinstance(step, Take):
+        if isinstance(step, gate.Take):
             messages = step.messages
             source = (messages.topic, self.number)
-            stands = keeper.log.head().marks.get(source)
-            intake.take_messages(
-                Origin(source), messages, behind(messages, self._topic_ids.get(messages.topic, ""), stands)
-            )
+            stands = owner.keeper.log.head().marks.get(source)
+            owner.take(Received(Origin(source), messages, behind(messages, self._topic_id(source), stands)))
             return len(messages.values)
-        if isinstance(step, Close):
-            marks = {
-                source: mark_of(self._topic_ids.get(source[0], ""), offset, step.line)
-                for source, offset in step.copies.items()
-            }
-            intake.take_close(step.copies, step.line, marks)
+        if isinstance(step, gate.Close):
+            marks = {source: mark_of(self._topic_id(source), at, step.line) for source, at in step.copies.items()}
+            owner.take(Close(step.copies, step.line, marks, step.calendar))
             return 1
-        raise NotImplementedError
+        mark = mark_of(self._topic_id(step.copy), step.offset, step.value)
+        owner.take(Stray(step.copy, step.offset, step.value, step.calendar, mark))
+        return 1
+
+    def _topic_id(self, source: Input) -> str:
+        return self._topic_ids.get(source, "")
+
+    def command(self, number: int, body: Mapping[str, Any]) -> None:
+        """Do what was asked of the shard's owner; in the log when this returns. Raises as ``work`` does."""
+        owner = self._owner
+        if owner is None:
+            return
+        with self._whole():
+            stood = dict(self.figures.positions)
+            execute(owner, commands_input(self.number), number, body)
+            self._note(owner.keeper)
+            self.moved = self.moved or stood != self.figures.positions
 
     def _note(self, keeper: Keeper) -> None:
         head, counts, figures = keeper.log.head(), keeper.intake.counts, self.figures
         if figures.block != head.block:
             figures.block, figures.committed_at = head.block, self._now()
             figures.closed_through = iso(day) if (day := keeper.shard.closed_through) else ""
+        figures.commanded = head.inputs.get(commands_input(self.number), 0)
         figures.positions = {source: head.inputs.get(source, 0) for source in self.inputs}
         figures.taken, figures.duplicate, figures.refused = counts.taken, counts.duplicate, counts.refused
         for source, read in self._read.items():
@@ -221,21 +287,24 @@ class ShardWriter:
 
     def show(self) -> None:
         """Write the views; the ids and the snapshot too where so much happened that it is worth it. Raises as ``work``."""
-        if self._keeper is not None:
-            if self._keeper.due:
-                self._keeper.checkpoint()
-            else:
-                self._keeper.show()
+        if self._owner is not None:
+            keeper = self._owner.keeper
+            with self._whole():
+                if keeper.due:
+                    keeper.checkpoint()
+                else:
+                    keeper.show()
 
     def checkpoint(self) -> None:
         """Write all that is derived, so that the next start is quick. Raises as ``work`` does."""
-        if self._keeper is not None:
-            self._keeper.checkpoint()
-            self._note(self._keeper)
+        if self._owner is not None:
+            keeper = self._owner.keeper
+            with self._whole():
+                keeper.checkpoint()
+                self._note(keeper)
 
     def drop(self) -> None:
         """Let go of the shard and forget everything; nothing is written. Raises nothing."""
         self._forget()
-        if self._keeper is not None:
-            self._keeper = None
-            self._shards.drop(self.number)
+        self._owner = None
+        self._shards.drop(self.number)

@@ -11,14 +11,16 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import mode
 
-from processors.gate import Waiting
 from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit
-from processors.ports import Input
+from processors.ports import Input, LogUnusable
+from processors.positions import Found, Stand
 from processors.shard_writer import Shards, ShardWriter
+from processors.slot import Slot
 
 SHOW_S: Final = 1.0
 SHOW_BUSY_S: Final = 10.0
@@ -28,6 +30,8 @@ SHOW_SHARE: Final = 10
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 10.0
+COMMANDS_S: Final = 1.0
+OPENED_TOGETHER: Final = 8
 TRY_AGAIN_S, TRY_AGAIN_AT_MOST_S = 0.25, 30.0
 READ_AHEAD_BYTES: Final = 64 << 20
 """Of all inputs together; each has its part, one of those below at least."""
@@ -37,19 +41,6 @@ POLL_S, POLL_FULL_S = 0.2, 0.02
 
 logger = logging.getLogger("guanxi.worker")
 Done = TypeVar("Done")
-
-
-class _Slot:
-    """A shard of this worker. reading: its inputs may be read; at: times of the loop's clock."""
-
-    def __init__(self, writer: ShardWriter) -> None:
-        self.writer = writer
-        self.reading = False
-        self.try_at = 0.0
-        self.shown_block = self.kept_block = self.said_block = 0
-        self.shown_at = self.kept_at = 0.0
-        self.show_cost_s = 0.0
-        self.full: set[Input] = set()
 
 
 class Taking(mode.Service):
@@ -71,12 +62,12 @@ class Taking(mode.Service):
         super().__init__()
         self._name, self._inputs, self._topics, self._shards = name, inputs, topics, shards
         self._now, self._give_up = now, give_up
-        self._slots: dict[int, _Slot] = {}
+        self._slots: dict[int, Slot] = {}
         self._thread = ThreadPoolExecutor(1, "guanxi-shards")
         self._alone = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._given = False
-        self._topic_ids: Mapping[str, str] = {}
+        self._given, self._times_given = False, 0
+        self._folding: asyncio.Event | None = None
         self.trouble = ""
         """Why nothing at all is read; empty while all is well."""
 
@@ -88,7 +79,6 @@ class Taking(mode.Service):
 
     async def _join(self) -> None:
         await self._check_partitions()
-        self._topic_ids = await self._inputs.topic_ids()
         await self._inputs.join(self._revoked, self._assigned)
 
     async def _check_partitions(self) -> None:
@@ -103,13 +93,13 @@ class Taking(mode.Service):
     async def on_stop(self) -> None:
         """Finish what is under way, write what is derived, leave the group."""
         self._given = False
-        async with self._alone:
-            pass
+        if self._folding is not None:
+            await self._folding.wait()
+        await self._say()
         for slot in self._slots.values():
             if slot.reading:
                 slot.reading = False
                 await self._try(slot, slot.writer.checkpoint)
-        await self._say()
         await self._inputs.leave()
         await self._in_thread(self._shards.close)
         self._thread.shutdown()
@@ -146,11 +136,12 @@ class Taking(mode.Service):
             await self._in_thread(self._slots.pop(number).writer.drop)
         for number in sorted(numbers):
             if number not in self._slots:
-                self._slots[number] = _Slot(ShardWriter(number, self._shards, self._topics, self._topic_ids, self._now))
+                self._slots[number] = Slot(ShardWriter(number, self._shards, self._topics, self._now))
             slot = self._slots[number]
             slot.reading, slot.try_at = False, 0.0
         logger.info("shards: %s", ", ".join(map(str, sorted(numbers))) or "none")
         self._given = True
+        self._times_given += 1
         self._wake.set()
 
     # ------------------------------------------------------------------------------------------ reading
@@ -187,6 +178,8 @@ class Taking(mode.Service):
             if not slot.reading:
                 continue
             for source in slot.writer.inputs:
+                if source in slot.writer.figures.unfit:
+                    continue
                 waits = slot.writer.waiting_bytes(source)
                 if waits >= (limit // 2 if source in slot.full else limit):
                     slot.full.add(source)
@@ -221,26 +214,27 @@ class Taking(mode.Service):
 
     @mode.Service.task
     async def _fold(self) -> None:
-        while not self.should_stop:
-            self._wake.clear()
-            busy = False
-            for slot in list(self._slots.values()):
-                if self._given and not self.should_stop:
-                    busy = await self._turn(slot) or busy
-            if not busy:
-                await self._wait_for(self._wake, SHOW_S / 4)
+        self._folding = asyncio.Event()
+        try:
+            while not self.should_stop:
+                self._wake.clear()
+                await self._open_due()
+                busy = False
+                for slot in list(self._slots.values()):
+                    if slot.reading and self._given and not self.should_stop:
+                        busy = await self._turn(slot) or busy
+                if not busy:
+                    await self._wait_for(self._wake, SHOW_S / 4)
+        finally:
+            self._folding.set()
 
     async def _wait_for(self, event: asyncio.Event, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), timeout_s)
 
-    async def _turn(self, slot: _Slot) -> bool:
+    async def _turn(self, slot: Slot) -> bool:
         """Do what is next for a shard -> whether there was anything to take."""
         writer, now = slot.writer, self.loop.time()
-        if not slot.reading:
-            if now >= slot.try_at:
-                await self._open(slot)
-            return False
         busy = False
         if writer.has_work:
             busy = True
@@ -249,7 +243,7 @@ class Taking(mode.Service):
                 writer.figures.trouble = ""
         block = writer.figures.block
         if slot.reading and block > slot.shown_block:
-            every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE)
+            every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
             if now - slot.kept_at >= CHECKPOINT_S:
                 if await self._try(slot, writer.checkpoint):
                     slot.kept_at = slot.shown_at = self.loop.time()
@@ -262,31 +256,50 @@ class Taking(mode.Service):
                     slot.shown_block = block
         return busy
 
-    async def _open(self, slot: _Slot) -> None:
-        """Open a shard, or go on with it, and read on from where its log stands."""
-        positions: dict[Input, int] = {}
-
-        def begin() -> None:
-            positions.update(slot.writer.again())
-
-        if not await self._try(slot, begin):
+    async def _open_due(self) -> None:
+        """Open some shards, or go on with them, and read on from where their logs stand, if the broker has what follows."""
+        now = self.loop.time()
+        due = [slot for slot in self._slots.values() if not slot.reading and now >= slot.try_at and self._given]
+        opened = [(slot, stands) for slot in due[:OPENED_TOGETHER] if (stands := await self._again(slot)) is not None]
+        if not opened:
             return
+        given = self._times_given
         try:
-            bounds = await self._inputs.bounds(positions)
+            found = await self._inputs.look({source: stand for _, stands in opened for source, stand in stands.items()})
         except InputsUnusable as error:
-            await self._failed(slot, error)
+            for slot, _ in opened:
+                await self._failed(slot, error)
             return
-        if not self._given or slot.writer.number not in self._slots:
-            return
-        starts = {source: offset or bounds[source][0] for source, offset in positions.items()}
+        if not self._given or given != self._times_given:
+            return  # the group decided anew meanwhile
+        for slot, stands in opened:
+            self._read_on(slot, stands, found)
+
+    async def _again(self, slot: Slot) -> Mapping[Input, Stand] | None:
+        """Open a shard or go on with it -> where its log stands; None: it failed, or was taken away meanwhile."""
+        found: list[Mapping[Input, Stand]] = []
+
+        def again() -> None:
+            found.append(slot.writer.again())
+
+        return found[0] if self._given and await self._try(slot, again) else None
+
+    def _read_on(self, slot: Slot, stands: Mapping[Input, Stand], found: Mapping[Input, Found]) -> None:
+        writer = slot.writer
+        told = writer.figures.unfit
+        starts = writer.reads_from(stands, found)
+        for source, why in writer.figures.unfit.items():
+            if told.get(source) != why:
+                logger.warning("%s", why)
         self._inputs.seek(starts)
         slot.full.clear()
-        slot.shown_block = slot.writer.figures.block
+        slot.shown_block = writer.figures.block
         slot.shown_at = slot.kept_at = self.loop.time()
-        slot.writer.figures.trouble = ""
+        writer.figures.trouble = ""
         slot.reading = True
+        self._wake.set()
 
-    async def _try(self, slot: _Slot, job: Callable[[], None]) -> bool:
+    async def _try(self, slot: Slot, job: Callable[[], None]) -> bool:
         """Do a piece of work in the thread -> whether it went well. What fails drops the shard; it is tried again later."""
         async with self._alone:
             try:
@@ -296,7 +309,7 @@ class Taking(mode.Service):
                 return False
         return True
 
-    async def _failed(self, slot: _Slot, error: Exception) -> None:
+    async def _failed(self, slot: Slot, error: Exception) -> None:
         figures = slot.writer.figures
         figures.failures += 1
         wait_s = _wait_s(figures.failures)
@@ -305,7 +318,7 @@ class Taking(mode.Service):
         logger.debug("shard %d", slot.writer.number, exc_info=error)
         slot.reading = False
         slot.try_at = self.loop.time() + wait_s
-        await self._in_thread(slot.writer.drop)
+        await self._in_thread(slot.writer.drop)  # what failed in the thread was dropped there, at once
 
     async def _in_thread(self, job: Callable[[], Done]) -> Done:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
@@ -327,6 +340,25 @@ class Taking(mode.Service):
         if positions:
             await self._inputs.say(positions)
 
+    @mode.Service.timer(COMMANDS_S)
+    async def _obey(self) -> None:
+        """Do what was asked of the owners of the shards, each exactly once."""
+        after = {number: slot.writer.figures.commanded for number, slot in self._slots.items() if slot.reading}
+        if not after or not self._given:
+            return
+        async with self._alone:
+            try:
+                asked = await self._in_thread(lambda: self._shards.commands.read_all(after))
+            except LogUnusable:
+                return  # who writes says so
+        for command in asked:
+            slot = self._slots.get(command.shard)
+            if slot is None or not slot.reading or not self._given:
+                continue
+            if await self._try(slot, partial(slot.writer.command, command.number, command.body)) and slot.writer.moved:
+                slot.reading, slot.try_at = False, 0.0  # what was read ahead does not follow any more
+                self._wake.set()
+
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
         """Look for cycles among what is new since the last time; millions of customers hold none."""
@@ -337,39 +369,10 @@ class Taking(mode.Service):
 
     async def status(self) -> dict[str, Any]:
         """Where the worker and each of its shards stand."""
-        shards = [await self._status(slot) for _, slot in sorted(self._slots.items())]
+        shards = []
+        for _, slot in sorted(self._slots.items()):
+            shards.append(slot.status(await self._inputs.unread(slot.writer.inputs) if slot.reading else {}))
         return {"log": self._name, "trouble": self.trouble, "shards": shards}
-
-    async def _status(self, slot: _Slot) -> dict[str, Any]:
-        writer, figures = slot.writer, slot.writer.figures
-        unread = await self._inputs.unread(writer.inputs) if slot.reading else {}
-        return {
-            "shard": writer.number,
-            "state": "taking" if slot.reading else "waiting" if figures.trouble else "opening",
-            "trouble": figures.trouble,
-            "block": figures.block,
-            "shown_block": slot.shown_block,
-            "committed_at": figures.committed_at,
-            "closed_through": figures.closed_through,
-            "taken": figures.taken,
-            "duplicate": figures.duplicate,
-            "refused": figures.refused,
-            "inputs": [
-                {
-                    "topic": source[0],
-                    "position": figures.positions.get(source, 0),
-                    "lag": unread[source] + writer.waiting(source) if source in unread else None,
-                    "held": _held(figures.held.get(source[0])),
-                }
-                for source in writer.inputs
-            ],
-        }
-
-
-def _held(waiting: Waiting | None) -> str:
-    if waiting is None:
-        return ""
-    return f"the close of {waiting.date} by {waiting.source} waits for {', '.join(waiting.others)}"
 
 
 def _wait_s(failures: int) -> float:

@@ -50,19 +50,25 @@ class _Shell(faust.Worker):
     """Faust's worker without its words, its logging and its debugger. ended_by: the signal that ended it."""
 
     ended_by: int | None = None
+    _ending: asyncio.Task[None] | None = None
+
+    def end(self) -> asyncio.Task[None]:
+        """Stop everything, once; done when all is stopped."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self.stop())
+        return self._ending
 
     def _on_sigint(self) -> None:
-        self._end(signal.SIGINT)
-        super()._on_sigint()
+        self._end_by(signal.SIGINT)
 
     def _on_sigterm(self) -> None:
-        self._end(signal.SIGTERM)
-        super()._on_sigterm()
+        self._end_by(signal.SIGTERM)
 
-    def _end(self, by: signal.Signals) -> None:
+    def _end_by(self, by: signal.Signals) -> None:
         if self.ended_by is not None:
             os._exit(128 + by)  # who asks twice does not want to wait; the log needs no goodbye
         self.ended_by = int(by)
+        self.end()
 
     def _on_sigusr1(self) -> None:
         pass
@@ -117,11 +123,10 @@ def run(app: faust.App, make: Make) -> int | None:
 
 async def _run(app: faust.App, make: Make) -> int | None:
     unfit: list[Unfit] = []
-    ends: list[asyncio.Task[None]] = []
 
     def give_up(why: Unfit) -> None:
         unfit.append(why)
-        ends.append(asyncio.create_task(shell.stop()))
+        shell.end()
 
     services = make(give_up)
     loop = asyncio.get_running_loop()
@@ -130,8 +135,7 @@ async def _run(app: faust.App, make: Make) -> int | None:
     try:
         await shell.start()
     finally:
-        await shell.stop()
-        await asyncio.gather(*ends)
+        await shell.end()  # it has only begun to stop: what is left undone now would be cancelled
     if unfit:
         raise unfit[0]
     if shell.crash_reason is not None:

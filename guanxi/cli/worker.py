@@ -32,9 +32,10 @@ WEB_PORT = 6066
     metavar="N",
     help="Port on this machine of a page that says how it is: /health; default: none.",
 )
+@click.option("--relay", is_flag=True, help="Publish tier changes and refusals, too: guanxi relay in the same process.")
 @common
 @click.pass_obj
-def command(asked: Asked, kafka: str, data: Path | None, web_port: int) -> None:
+def command(asked: Asked, kafka: str, data: Path | None, web_port: int, relay: bool) -> None:
     """Take the records of the topics into a log on PostgreSQL, until Ctrl-C.
 
     Any number may run, on any number of machines: Kafka gives each some of the partitions. One that ends or is killed
@@ -47,7 +48,8 @@ def command(asked: Asked, kafka: str, data: Path | None, web_port: int) -> None:
     policy = asked.policy or os.environ.get(POLICY_VARIABLE)
     tell_on_stderr()
     settings = Settings(log=url, policy=Path(policy) if policy else None)
-    ended_by = with_extras("guanxi.worker").run_worker(settings, kafka, data=data, web_port=web_port, say=say)
+    run_worker = with_extras("guanxi.worker").run_worker
+    ended_by = run_worker(settings, kafka, data=data, web_port=web_port, say=say, relay=relay)
     say("stopped")
     if ended_by == signal.SIGINT:
         raise click.exceptions.Exit(STOPPED)
