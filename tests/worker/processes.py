@@ -1,0 +1,89 @@
+"""Workers as processes of their own, forked from one that has loaded Faust, which takes longer than many a test."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import uuid
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from guanxi.cli.worker import tell_on_stderr
+from guanxi.settings import Settings
+from guanxi.worker import run_worker
+from infra.master_key import MASTER_VARIABLE
+
+SESSION_S = 6
+"""The least that a broker allows."""
+_MADE = multiprocessing.get_context("forkserver")
+_MADE.set_forkserver_preload(["guanxi.worker"])
+
+
+class Worker:
+    """A worker that runs. said: what it wrote to stderr so far."""
+
+    def __init__(self, url: str, kafka: str, data: Path, prefix: str, policy: Path | None) -> None:
+        self._data, self._said = data, data / f"said-{uuid.uuid4().hex}"
+        data.mkdir(parents=True, exist_ok=True)
+        self._process: BaseProcess = _MADE.Process(target=_run, args=(url, kafka, data, prefix, policy, self._said))
+        self._process.start()
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text() if self._said.exists() else ""
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def stop(self) -> int | None:
+        """End it in order -> its exit code."""
+        if self._process.is_alive():
+            self.send(signal.SIGCONT)
+            self.send(signal.SIGTERM)
+        return self.ended()
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it says something."""
+        ends = time.monotonic() + 30
+        while words not in self.said:
+            assert time.monotonic() < ends, self.said
+            time.sleep(0.05)
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The environment of a process on another machine that may read what this one wrote."""
+        return {MASTER_VARIABLE: (self._data / "master.key").read_text().strip()}
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def ended(self, within_s: float = 60) -> int | None:
+        """Its exit code, once it has one."""
+        self._process.join(within_s)
+        if self._process.is_alive():
+            self.kill()
+        return self._process.exitcode
+
+
+def _run(url: str, kafka: str, data: Path, prefix: str, policy: Path | None, said: Path) -> None:
+
+    sys.stderr = said.open("a", buffering=1)
+    os.dup2(sys.stderr.fileno(), 2)
+    tell_on_stderr()
+    try:
+        run_worker(
+            Settings(log=url, policy=policy),
+            kafka,
+            data=data,
+            web_port=0,
+            say=logging.getLogger("guanxi").info,
+            prefix=prefix,
+            session_s=SESSION_S,
+        )
+    except Exception as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.exit(2)
