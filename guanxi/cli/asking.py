@@ -11,23 +11,20 @@ from guanxi.cli.render import Look, freshness_line, look_of
 from guanxi.errors import FoundWrong
 
 if TYPE_CHECKING:
-    from infra.sqlite_views import SqliteViews
+    from guanxi.bank_postgres import PostgresBank
+    from infra.answers import Answers
     from projections.feed import Basis
     from projections.moment import KnownAt, Moment
 
 
 class Page(NamedTuple):
-    """Everything read through a page stands on one block and is of one moment; footer says which."""
+    """Everything read through a page stands on one block and is of one moment; footer says which. views: the rows."""
 
-    bank: Bank
+    bank: "Bank | PostgresBank"
+    views: "Answers"
     at: "Moment"
     look: Look
     footer: str
-
-    @property
-    def views(self) -> "SqliteViews":
-        """The rows."""
-        return self.bank.views
 
     @property
     def basis(self) -> "Basis":
@@ -36,14 +33,18 @@ class Page(NamedTuple):
 
 
 @contextmanager
-def page(asked: Asked, as_of: Day = 0, known_at: "KnownAt | None" = None) -> Iterator[Page]:
+def page(
+    asked: Asked, as_of: Day = 0, known_at: "KnownAt | None" = None, customer_id: str | None = None
+) -> Iterator[Page]:
     """The log's views at one block, and the moment that is asked about: now, unless as_of or known_at say otherwise.
 
-    Raises what opening raises, and NothingKnown for a moment before the log begins.
+    customer_id: who alone is asked about; block and moment are then those of its shard of the log. Raises what opening
+    raises, and NothingKnown for a moment before the log begins.
     """
     with open_bank(asked.settings(), write=False, say=say) as bank, bank.views.page():
-        at = bank.views.moment(as_of, known_at)
-        yield Page(bank, at, look_of(at.known.basis.policies), footer_of(at))
+        views = bank.views if customer_id is None else bank.views.of(customer_id)
+        at = views.moment(as_of, known_at)
+        yield Page(bank, views, at, look_of(at.known.basis.policies), footer_of(at))
 
 
 def footer_of(at: "Moment") -> str:
