@@ -108,7 +108,7 @@ def standing(row: Row, look: Look) -> str:
 def freshness_line(block: int, closed_through: str | None, shards: int = 1) -> str:
     """How fresh what was shown is; block: the last one, or how many blocks there are in so many shards."""
     closed = f"business days closed through {closed_through}" if closed_through else "no business day closed yet"
-    blocks = f"block {block:,}" if shards == 1 else f"{block:,} blocks in {shards} shards"
+    blocks = f"block {block:,}" if shards < 2 else f"{block:,} blocks in {shards} shards"
     return f"as of {blocks}, {closed}"
 
 
