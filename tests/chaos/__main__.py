@@ -2,6 +2,7 @@
 
 python -m tests.chaos --rounds 20 --seed 7       rounds of load and faults, an audit behind each
 python -m tests.chaos --faults kill_relay        only these
+python -m tests.chaos --keep /small/disk         on a filesystem of less than 2 GB, which is filled now and then
 
 A round publishes days of a made-up bank while random faults happen, lets everything run again, waits until it is quiet and
 holds the log and what was published against the topics (``tests.chaos.auditor``). What a seed decides is which faults come
@@ -17,8 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.chaos import recreated
 from tests.chaos.auditor import Tally
-from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem
 from tests.chaos.stream import Stream
 from tests.simulation.auditor import Wrong
 
@@ -47,22 +49,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--faults", nargs="*", choices=[fault.__name__ for fault in FAULTS])
+    parser.add_argument("--faults", nargs="*", choices=[f.__name__ for f in (*FAULTS, full_filesystem)])
     parser.add_argument("--no-views", action="store_true", help="leave out rebuild --check")
     parser.add_argument("--keep", type=Path, help="folder for data and logs of the run, kept when it ends")
     asked = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed
     chance = random.Random(seed)
-    kinds = [fault for fault in FAULTS if not asked.faults or fault.__name__ in asked.faults]
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="guanxi-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
+    kinds = [fault for fault in faults_for(folder) if not asked.faults or fault.__name__ in asked.faults]
     done: Counter[str] = Counter()
     stream, wrong = None, None
     print(f"seed {seed}, data in {folder}", flush=True)
     try:
         stream = Stream(
             folder, seed, workers=asked.workers, partitions=asked.partitions, customers=CUSTOMERS,
-            days=DAYS * asked.rounds + 1,
+            days=DAYS * asked.rounds + recreated.DAYS,
         )  # fmt: skip
         for number in range(1, asked.rounds + 1):
             faults = [chance.choice(kinds) for _ in range(chance.randint(1, 4))]
@@ -76,6 +78,10 @@ def main() -> int:
                 f"{tally.duplicates:,} · closes {tally.closes:,} · tier changes {tally.changes:,} · blocks {tally.blocks:,}"
                 " · lost 0 · repeated 0",
                 flush=True,
+            )
+        if not asked.faults:
+            print(
+                f"a topic made again: held until told, then {recreated.recreate(stream):,} records · lost 0 · repeated 0"
             )
     except Wrong as error:
         wrong = error

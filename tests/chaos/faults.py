@@ -4,10 +4,12 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -21,6 +23,9 @@ SESSION_S: Final = 10
 """After so long without a word a worker's partitions are given to others."""
 FULL_BYTES: Final = 64 << 10
 """No file of a process whose disk is full grows beyond this."""
+FILL_BYTES: Final = 256 << 10
+SMALL_BYTES: Final = 2 << 30
+"""A filesystem of less was made for this: it may be filled."""
 TRIES: Final = 20
 Fault = Callable[[Stream, random.Random], None]
 
@@ -176,12 +181,27 @@ def full_worker_disk(stream: Stream, chance: random.Random) -> None:
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, before)
 
 
+def full_filesystem(stream: Stream, chance: random.Random) -> None:
+    """Another program fills the disk that broker, database and workers share, and later makes room again."""
+    filler = stream.folder / "filler"
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(FILL_BYTES))
+            file.flush()
+    time.sleep(2 + chance.random() * 3)
+    filler.unlink()
+    stream.cluster.up()
+
+
 FAULTS: Final[tuple[Fault, ...]] = (
     kill_worker, kill_all_workers, hang_worker, hiccup_worker, join_and_leave, kill_relay, hang_relay, kill_broker,
     kill_database, crash_database, cut_connections, no_connections, full_disk, full_log_disk, full_worker_disk,
 )  # fmt: skip
-QUICK: Final[tuple[Fault, ...]] = (kill_worker, kill_relay, crash_database, cut_connections, full_disk)
-"""Those that cost little time."""
+
+
+def faults_for(folder: Path) -> tuple[Fault, ...]:
+    """Those that may be done to a stream in a folder; a disk is filled only where it is a small one."""
+    return (*FAULTS, full_filesystem) if shutil.disk_usage(folder).total < SMALL_BYTES else FAULTS
 
 
 def _no_room(pid: int) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from typing import Final
 PROJECT: Final = Path(os.environ.get("GUANXI_CHAOS_PROJECT") or Path(__file__).parents[2])
 """Whose programs are run: this project's; in an experiment, a copy of it in which something was broken."""
 COMMAND: Final = (sys.executable, "-c", "from guanxi.cli import main; main()")
-ENDS_WITHIN_S: Final = 30
+ENDS_WITHIN_S: Final = 60
 
 
 class Player:
@@ -26,7 +26,9 @@ class Player:
         """Start it, unless it runs."""
         if self.runs:
             return
-        environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        # Started again and again: compiled once.
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environ |= {"PYTHONPATH": str(PROJECT), "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode")}
         with self.log.open("ab") as said:
             said.write(b"--- started\n")
             said.flush()
@@ -64,6 +66,10 @@ class Player:
         """Ask it to end and see that it does -> its exit code."""
         self.tell(signal.SIGCONT)
         self.tell(signal.SIGTERM)
+        return self._wait()
+
+    def ended(self) -> int | None:
+        """Wait until it has ended by itself -> its exit code."""
         return self._wait()
 
     def _wait(self) -> int | None:

@@ -15,7 +15,8 @@ from tests.chaos.players import Player
 from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, Journal, Topics
 from tests.simulation.auditor import Wrong
 
-QUIET_WITHIN_S: Final = 180
+STUCK_AFTER_S: Final = 120
+"""So long nothing new may come, neither in the log nor on a topic, while something is still to come."""
 LOOK_S: Final = 0.5
 
 
@@ -73,12 +74,15 @@ class Stream:
 
     def audit(self) -> Tally:
         """Wait until everything was read and published, then hold it against the topics. Raises Wrong."""
-        until = time.monotonic() + QUIET_WITHIN_S
+        stands, until = -1, time.monotonic() + STUCK_AFTER_S
         while behind := self._behind():
+            if (now := sum(map(len, self._topics.messages.values()))) + self._journal.blocks > stands:
+                stands, until = now + self._journal.blocks, time.monotonic() + STUCK_AFTER_S
             if time.monotonic() > until:
                 words = "\n".join(player.last_words() for player in (*self.workers, self.relay))
                 raise Wrong(f"nothing moves on: {behind}\n{words}")
-            self.heal()
+            for player in (*self.workers, self.relay):
+                player.start()
             time.sleep(LOOK_S)
         self._topics.read()
         self._journal.read()
@@ -110,9 +114,7 @@ class Stream:
         """Views are what the log says, by the program's own command. Raises Wrong."""
         check = Player("rebuild", self.folder, "rebuild", "--check", "--log", self.log)
         check.start()
-        while check.runs:
-            time.sleep(0.05)
-        if code := check.stop():
+        if code := check.ended():
             raise Wrong(f"rebuild --check ends with {code}\n{check.last_words()}")
 
     def close(self) -> None:

@@ -106,6 +106,11 @@ class Journal:
                 blocks += [block_of(version, bytes(state)) for version, state in rows]
         return self
 
+    @property
+    def blocks(self) -> int:
+        """How many there are of all shards."""
+        return sum(map(len, self.shards))
+
     def heads(self) -> list[dict[Place, int]]:
         """How far each shard says it took its inputs."""
         return [

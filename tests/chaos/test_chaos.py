@@ -1,0 +1,22 @@
+"""A short torture of real processes in every run of the tests; the long one is `make torture`."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos.__main__ import run_round
+from tests.chaos.faults import crash_database, kill_relay, kill_worker
+from tests.chaos.stream import Stream
+
+DAYS = 33
+
+
+def test_what_is_killed_here_and_there_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    stream = Stream(tmp_path, 5, workers=2, partitions=2, customers=15, days=DAYS)
+    try:
+        tally = run_round(stream, random.Random(5), [crash_database, kill_relay, kill_worker], DAYS, Counter())
+    finally:
+        stream.close()
+    assert tally.taken > 200
+    assert tally.closes == 2 * DAYS
+    assert min(tally.refused, tally.duplicates, tally.changes) > 0
