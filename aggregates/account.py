@@ -74,9 +74,9 @@ def post(account: Account, day: Day, delta: int, first_month: Month, moves: list
     number, day, amount, …
     """
     days = account.days
-    if days and day >= days[-2]:  # nine of ten: money of the latest day or a later one; a valued account has no `days`
-        month, left = PLACES[day]
-        if month == account.summed:
+    month, left = PLACES[day]
+    if not days or day >= days[-2]:  # nine of ten: money of the latest day or a later one
+        if days and month == account.summed:  # a valued account has no `days`
             account.sums[-1] += delta * left
             account.balance += delta
             moves += (account.number, day, delta)
@@ -84,6 +84,13 @@ def post(account: Account, day: Day, delta: int, first_month: Month, moves: list
                 days[-1] += delta
             else:
                 days += (day, delta)
+            return
+        if account.summed in (0, month - 1) and month > account.rolled and account.valued is None:  # first of its month
+            account.sums.append(account.balance * days_in(month) + delta * left)
+            account.summed = month
+            account.balance += delta
+            moves += (account.number, day, delta)
+            days += (day, delta)
             return
     valued = account.valued
     if valued is None:

@@ -217,14 +217,16 @@ def _check_naming(record: Record) -> None:
         _apply(field, test, getattr(record, field))
 
 
-def decode_batch(data: bytes) -> tuple[list[bytes], Sequence[Any], list[bytes]]:
+def decode_batch(data: bytes, lines: list[bytes] | None = None) -> tuple[list[bytes], Sequence[Any], list[bytes]]:
     """Decode lines ending in a newline each -> (lines, records, lines in their shortest form), all of one length.
 
-    A record is a Refusal where the line cannot be decoded and None where it is blank; its shortest form is then the line
-    itself. Records are not yet checked for dates and patterns: call ``check``.
+    lines: the same without the newlines, if they are at hand. A record is a Refusal where the line cannot be decoded and
+    None where it is blank; its shortest form is then the line itself. Records are not yet checked for dates and patterns:
+    call ``check``.
     """
-    lines = data.split(b"\n")
-    lines.pop()
+    if lines is None:
+        lines = data.split(b"\n")
+        lines.pop()
     try:
         records: list[Record] = _ANY.decode_lines(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -113,7 +113,7 @@ class Intake(TakingAgain):
         are not among them (``take_close``): one that is, is refused. Raises as ``take`` does.
         """
         with self._ours(origin.input, messages.places):
-            lines, records, shortest = codec.decode_batch(messages.data)
+            lines, records, shortest = codec.decode_batch(*messages.lines())
             refused = messages.refused(records, lines, self.shard.customers.all)
             if refused:
                 records = list(records)

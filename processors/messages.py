@@ -1,7 +1,6 @@
 """A batch of what a partition holds, on its way in: what the broker's key and topic say against a record (CONTRACT §1)."""
 
 from collections.abc import Collection, Sequence
-from functools import cached_property
 from typing import Any
 
 from events.calendar import BusinessDayClosed
@@ -28,21 +27,21 @@ class Messages:
         self.places = [*offsets, end]
         self.keys, self.values = keys, values
 
-    @cached_property
-    def data(self) -> bytes:
-        """The values as lines ending in a newline each; what is no single line leaves an empty one."""
+    def lines(self) -> tuple[bytes, list[bytes]]:
+        """The values as lines ending in a newline each, together and without it; what is no single line is empty."""
         try:
             data = b"\n".join((*self.values, b""))  # type: ignore[arg-type]  # None is looked for only where it is found
         except TypeError:
             data = b""
         if data.count(b"\n") == len(self.values):
-            return data
-        return b"\n".join((*(value if value and b"\n" not in value else b"" for value in self.values), b""))
+            return data, list(self.values)  # type: ignore[arg-type]
+        lines = [value if value and b"\n" not in value else b"" for value in self.values]
+        return b"\n".join((*lines, b"")), lines
 
     def refused(self, records: Sequence[Any], lines: list[bytes], known: Collection[str]) -> dict[int, Refusal]:
         """Place in the batch -> why it cannot be taken, of what is not wrong in itself but does not belong here.
 
-        records, lines: as decoded from ``data``; a line that was left empty there gets its value. known: customers whose
+        records, lines: as decoded from ``lines``; a line that was left empty there gets its value. known: customers whose
         partition was looked at before.
         """
         try:

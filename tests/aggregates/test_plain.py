@@ -10,7 +10,7 @@ from aggregates.shard import Shard
 from events import codec
 from events.fields import Record
 from tests.dsl.bank import freeze, given, state_of
-from tests.dsl.records import close, closed, closed_through, deposit, opened, record, withdrawal
+from tests.dsl.records import closed, closed_through, deposit, opened, record, withdrawal
 
 MANY = [
     deposit("C1", "A1", "100.00", on="2026-02-03", id="p1"),
@@ -30,7 +30,7 @@ NOT_PLAIN = {
     "what only the log writes": deposit("C1", "A1", "1.00", on="2026-02-03", sealed="AA=="),
     "a closed month": deposit("C1", "A1", "1.00", on="2026-01-15"),
     "a date never seen": deposit("C1", "A1", "1.00", on="2026-02-30", at="2026-02-28"),
-    "a source never seen": deposit("C1", "A1", "1.00", on="2026-02-03", source="nobody"),
+    "a source never seen": deposit("C1", "A1", "1.00", on="2026-02-03", source="never-seen-elsewhere"),
     "no such customer": deposit("C9", "A1", "1.00", on="2026-02-03"),
     "no such account": deposit("C1", "A9", "1.00", on="2026-02-03"),
     "before the opening": deposit("C2", "B2", "1.00", on="2026-02-03"),
@@ -46,7 +46,6 @@ def shard() -> Shard:
         opened("C2", "B1", on="2026-01-01", category="fund"),
         opened("C2", "B3", on="2026-01-01"),
         closed("C2", "B3", on="2026-01-02"),
-        close("2026-01-01", source="funds"),
         closed_through("2026-01-31"),
         opened("C2", "B2", on="2026-02-05"),
     )
