@@ -10,13 +10,12 @@ from __future__ import annotations
 import cProfile
 import pstats
 import sys
-import time
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks import intake, rebuild
 from benchmarks.measure import Figures
+from benchmarks.stages import Stages
 from events import codec
 from guanxi import bootstrap
 from infra import block, sqlite_log, sqlite_snapshots, sqlite_views
@@ -32,7 +31,7 @@ _INTAKE = (
     (codec, "decode_batch", "decode, and compare lengths"),
     (door.Intake, "_look_up", "hash ids"),
     (IdIndex, "lookup", "look ids up"),
-    (door, "_plain", "check fields of a batch at once"),
+    (door, "take_plain", "fold plain records"),
     (door.Intake, "take", "judge and fold, record by record"),
     (door.Intake, "close_days", "close days"),
     (door.Intake, "commit", "make up the block"),
@@ -56,44 +55,6 @@ _REBUILD = (
     (sqlite_views.SqliteViews, "put", "put views"),
     (sqlite_views.SqliteViews, "swap", "swap views"),
 )
-
-
-class Stages:
-    """Wall time by stage, each its own without the stages inside it."""
-
-    def __init__(self) -> None:
-        self.own_s: dict[str, float] = defaultdict(float)
-        self.calls: dict[str, int] = defaultdict(int)
-        self._inside: list[float] = []
-
-    def watch(self, owner: Any, name: str, stage: str) -> None:
-        """Time every call of a function, found under this name in its module or class."""
-        function: Callable[..., Any] = getattr(owner, name)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            self._inside.append(0.0)
-            began = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                took = time.perf_counter() - began
-                self.own_s[stage] += took - self._inside.pop()
-                self.calls[stage] += 1
-                if self._inside:
-                    self._inside[-1] += took
-
-        setattr(owner, name, timed)
-
-    def tell(self, figures: Figures) -> None:
-        """Print the stages, the costliest first, and what is left."""
-        records, wall_s = figures["records"], figures["wall_s"]
-        left_s = wall_s - sum(self.own_s.values())
-        print(f"{records:,} records in {wall_s:.2f} s ({figures['cpu_s']:.2f} s CPU)")
-        print("  own s   share   µs each   calls  stage")
-        rows = sorted([*self.own_s.items(), ("the rest", left_s)], key=lambda row: -row[1])
-        for stage, own_s in rows:
-            calls = f"{self.calls[stage]:,}" if stage in self.calls else ""
-            print(f"{own_s:>7.2f}  {own_s / wall_s:>6.1%}  {own_s / records * 1e6:>8.3f} {calls:>7}  {stage}")
 
 
 def intake_stages(source: str, folder: str) -> Figures:
