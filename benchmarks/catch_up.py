@@ -1,0 +1,59 @@
+"""Millions of records wait in Kafka: whether one worker goes on at the same rate, in the same memory, to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from benchmarks import streaming
+from benchmarks.measure import Figures
+from benchmarks.report import Row, rate
+from benchmarks.stage import Stage
+from benchmarks.stream import missing
+from benchmarks.streaming import Cluster, Costs, Workers, per_event
+
+RECORDS, QUICK_RECORDS = 10_000_000, 1_000_000
+SLICE_S = 10
+_POLL_S = 0.5
+
+
+def run(stage: Stage) -> Iterator[Row]:
+    """A line every ten seconds: rate, CPU of a record, memory; then how the last third compares with the first."""
+    if missing():
+        yield Row("catch_up", "not measured", {}, "needs the libraries of `make dev`")
+        return
+    records = stage.options.records or (QUICK_RECORDS if stage.options.quick else RECORDS)
+    source = stage.source(msgspec.structs.replace(stage.shape, records=records))
+    with streaming.cluster(stage.folder() / "cluster") as cluster:
+        published = streaming.publish(source, cluster.kafka)
+        total = published.records + published.closes * cluster.partitions * len(streaming.TOPICS)
+        with Workers(cluster, stage.folder(), 1) as running:
+            running.wait_until_taking()
+            costs = Costs(cluster, running)
+            slices = list(_slices(cluster, running, total))
+            figures = costs.figures(records=published.records, slices=slices)
+    stage.runs["catch_up"] = [figures]
+    third = max(1, len(slices) // 3)
+    early, late = (sum(each["µs"] for each in part) / len(part) for part in (slices[:third], slices[-third:]))
+    beside = f"{late:.1f} µs CPU a record in the last third, {early:.1f} in the first; {per_event(figures, figures['records'])}"
+    yield Row(f"catch_up of {figures['records']:,}", rate(figures["records"], figures["wall_s"]), figures, beside)
+
+
+def _slices(cluster: Cluster, running: Workers, total: int) -> Iterator[Figures]:
+    """What every ten seconds brought, until everything is taken."""
+    del cluster
+    print("         taken        rate   µs CPU a record   MB")
+    taken, began, cpu = running.taken(), time.perf_counter(), running.cpu_s()
+    while taken < total:
+        time.sleep(_POLL_S)
+        now, reached = time.perf_counter(), running.taken()
+        if reached == taken or (now - began < SLICE_S and reached < total):
+            continue
+        spent = running.cpu_s() - cpu
+        each = {"taken": reached, "rate": (reached - taken) / (now - began), "µs": spent / (reached - taken) * 1e6}
+        each["bytes"] = sum(streaming.resident_bytes(process.pid) for process in running.processes)
+        print(f"{reached:>14,} {each['rate']:>9,.0f}/s {each['µs']:>17.1f} {each['bytes'] / 1e6:>4,.0f}", flush=True)
+        yield each
+        taken, began, cpu = reached, now, cpu + spent
