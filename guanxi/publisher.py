@@ -6,7 +6,9 @@
 
 A record goes to the topic of its type, under its customer's key, into the partition that Kafka's Java clients would
 choose (CONTRACT §1). Records of a customer stay in order. What is sent again after a failure is stored once. The close
-of a business day is sent when everything before it is acknowledged.
+of a business day is sent when everything before it is acknowledged, and its copies (``processors.calendar_copy``) go into
+every partition ahead of what is published next: so the days of a file that is published at once stay apart. The worker
+copies it as well, which is a repeat.
 """
 
 import asyncio
@@ -24,6 +26,8 @@ from aiokafka.errors import KafkaError
 from events.catalog import CALENDAR, CUSTOMERS, INTERACTIONS, TOPIC_OF, TRANSACTIONS
 from guanxi.errors import UserError
 from infra.kafka_client import drop, partitions, said
+from processors.closes import close_in
+from processors.gate import CALENDAR_HEADER
 from processors.partition import partition_of
 
 BATCH_BYTES: Final = 512 * 1024
@@ -35,6 +39,7 @@ LONGEST_BYTES: Final = 1_048_588 - LONGEST_KEY - 100
 """A line that is longer is not published: with key and envelope a broker refuses it unless told otherwise."""
 LINGER_S: Final = 0.005
 CONNECT_S: Final = 15
+_HEADER_BYTES: Final = 64
 _KNOWN_CUSTOMERS: Final = 1_000_000
 
 _NAMED = re.compile(rb'"customer_id"\s*:\s*"([^"\\\x00-\x1f]{1,256})"')
@@ -64,7 +69,8 @@ class _Lane:
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
         self.filling: Any = None
-        self.filled: deque[tuple[Any, int]] = deque()
+        self.filled: deque[tuple[Any, int, int]] = deque()
+        self.copies = 0
         self.sender: asyncio.Task[None] | None = None
 
 
@@ -91,6 +97,9 @@ class Publisher:
         self._moved = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._failure: BaseException | None = None
+        self._closing = asyncio.Lock()
+        self._closed_at = -1
+        """Offset of the last record in the calendar."""
 
     # ------------------------------------------------------------------------------------------ publishing
 
@@ -104,8 +113,9 @@ class Publisher:
             if line:
                 topic, customer_id = self._read(line)
                 if topic == CALENDAR:
-                    await self.flush()
-                self._put(topic, customer_id, line)
+                    await self._close_day(line)
+                else:
+                    self._put(topic, customer_id, line)
                 if self._bytes > WAITING_BYTES:
                     await self._drained(WAITING_BYTES // 2)
         self._check()
@@ -116,6 +126,19 @@ class Publisher:
         """Return when everything published so far is acknowledged. Raises NotAcknowledged."""
         self._leave()
         await self._drained(0)
+
+    async def _close_day(self, line: bytes) -> None:
+        """Publish what belongs in the calendar and, of a close, a copy into every partition."""
+        async with self._closing:
+            await self.flush()
+            self._put(CALENDAR, None, line)
+            await self.flush()
+            if close_in(line) is not None and self._closed_at >= 0 and len(line) < LONGEST_BYTES - _HEADER_BYTES:
+                header = [(CALENDAR_HEADER, str(self._closed_at).encode())]
+                for lane in self._lanes.values():
+                    if lane.topic != CALENDAR:
+                        self._append(lane, None, line, header)
+                        lane.copies += 1
 
     def _read(self, line: bytes) -> tuple[str, str | None]:
         """Topic and customer of a line; of what is no record, where the log will see it and refuse it."""
@@ -147,14 +170,16 @@ class Publisher:
                     self._partition_of.clear()
                 known = self._partition_of[customer_id] = partition_of(customer_id, self._partitions[topic])
             key, partition = customer_id.encode(), known
-        lane = self._lanes[topic, partition]
+        self._append(self._lanes[topic, partition], key, line, [])
+        self.pending += 1
+
+    def _append(self, lane: _Lane, key: bytes | None, line: bytes, headers: list[tuple[str, bytes]]) -> None:
         if lane.filling is None:
             lane.filling = self._producer.create_batch()
-        if lane.filling.append(timestamp=None, key=key, value=line) is None:
+        if lane.filling.append(timestamp=None, key=key, value=line, headers=headers) is None:
             self._close(lane)
             lane.filling = self._producer.create_batch()
-            lane.filling.append(timestamp=None, key=key, value=line)
-        self.pending += 1
+            lane.filling.append(timestamp=None, key=key, value=line, headers=headers)
 
     # ------------------------------------------------------------------------------------------ batches
 
@@ -171,25 +196,30 @@ class Publisher:
         batch, lane.filling = lane.filling, None
         batch.close()
         self._bytes += batch.size()
-        lane.filled.append((batch, batch.size()))
+        lane.filled.append((batch, batch.size(), batch.record_count() - lane.copies))
+        lane.copies = 0
         if lane.sender is None or lane.sender.done():
             lane.sender = asyncio.create_task(self._send(lane))
 
     async def _send(self, lane: _Lane) -> None:
         """Send the batches of a lane: the next is handed over when the one before has left."""
         while lane.filled:
-            batch, size = lane.filled.popleft()
-            arrived = partial(self._arrived, batch.record_count(), size)
+            batch, size, records = lane.filled.popleft()
+            arrived = partial(self._arrived, lane.topic, records, size)
             try:
                 sent = await self._producer.send_batch(batch, lane.topic, partition=lane.partition)
             except KafkaError as error:
-                arrived(error)
+                arrived(None, error)
             else:
-                sent.add_done_callback(lambda done, arrived=arrived: arrived(_error_of(done)))
+                sent.add_done_callback(lambda done, arrived=arrived: arrived(done, _error_of(done)))
 
-    def _arrived(self, records: int, size: int, error: BaseException | None) -> None:
-        if error is None:
+    def _arrived(
+        self, topic: str, records: int, size: int, done: "asyncio.Future[Any] | None", error: BaseException | None
+    ) -> None:
+        if error is None and done is not None:
             self.published += records
+            if topic == CALENDAR:
+                self._closed_at = done.result().offset
             self.pending -= records
         elif self._failure is None:
             self._failure = error

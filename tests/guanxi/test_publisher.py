@@ -81,11 +81,32 @@ def test_each_record_is_where_its_customer_is_in_order(kafka_address: str, prefi
     assert done.stdout.startswith(f"published {len(lines)} · not acknowledged 0 · ")
     found = there(kafka_address, prefix)
     for partition, messages in enumerate(found["bank.transactions.v1"]):
-        of_it = [line for line in lines if (name := json.loads(line).get("customer_id")) is not None
-                 and partition_of(name, PARTITIONS) == partition]  # fmt: skip
+        of_it = [line for line in lines if (name := json.loads(line).get("customer_id")) is None
+                 or partition_of(name, PARTITIONS) == partition]  # fmt: skip
         assert [value for _, value in messages] == of_it
-        assert all(key is not None and key.decode() == json.loads(value)["customer_id"] for key, value in messages)
-    assert found["bank.calendar.v1"] == [[(None, line) for line in lines if b"business_day_closed" in line]]
+        assert all((key.decode() if key else None) == json.loads(value).get("customer_id") for key, value in messages)
+    closes = [(None, line) for line in lines if b"business_day_closed" in line]
+    assert found["bank.calendar.v1"] == [closes]
+    assert found["bank.customers.v1"] == found["bank.interactions.v1"] == [closes] * PARTITIONS
+
+
+def test_a_copy_of_a_close_says_where_it_stands_in_the_calendar(kafka_address: str, prefix: str) -> None:
+    lines = [*as_lines(close("2026-01-01")), b'{"type":"business_day_closed"}', *as_lines(close("2026-01-02"))]
+    assert run("publish", "-", "--kafka", kafka_address, stdin=b"\n".join(lines)).stdout.startswith("published 3 · ")
+    reader = KafkaConsumer(bootstrap_servers=kafka_address, auto_offset_reset="earliest", enable_auto_commit=False)
+    places = [TopicPartition(f"{prefix}bank.customers.v1", n) for n in range(PARTITIONS)]
+    reader.assign(places)
+    reader.seek_to_beginning(*places)
+    found: list[tuple[int, bytes, Any]] = []
+    while len(found) < 2 * PARTITIONS:
+        for place, records in reader.poll(timeout_ms=100).items():
+            found += [(place.partition, record.value, list(record.headers)) for record in records]
+    reader.close()
+    assert sorted(found) == [
+        (n, line, [("guanxi-calendar", at)])
+        for n in range(PARTITIONS)
+        for line, at in ((lines[0], b"0"), (lines[2], b"2"))
+    ]
 
 
 def test_what_is_no_record_is_published_to_be_refused(kafka_address: str, prefix: str) -> None:
