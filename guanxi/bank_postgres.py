@@ -4,10 +4,11 @@ Who reads needs no more than to read the log's tables: rows come from the views 
 the log of its shard. Who takes records (`ingest`) is the owner of all shards for that time, as a worker is of some.
 """
 
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +18,12 @@ import msgspec
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies
-from guanxi.errors import UserError
+from guanxi.errors import FoundWrong, UserError
 from guanxi.reports import Blocks, Progress, Say, nothing
 from guanxi.settings import Settings
 from guanxi.shards import Shards
 from guanxi.splitting import Splitter
+from infra.ids import IdIndexError
 from infra.postgres_answers import PostgresAnswers
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_rebuild import RebuiltViews
@@ -79,6 +81,7 @@ class PostgresBank:
         self._logs: dict[int, PostgresEventLog] = {}
         self._histories: dict[int, History] = {}
         self._splitter: Splitter | None = None
+        self._shards: Shards | None = None
         try:
             self._session = self._connected(read_only=True)
             self.identity = identity_of(self._session, self._address.shown)
@@ -113,7 +116,7 @@ class PostgresBank:
         splitter = self._owner()
         done = 0
         for path in paths:
-            with ExitStack() as stack:
+            with ExitStack() as stack, self._plainly():
                 stream = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
                 done = self._told(splitter.take(path, stream), done, total, progress)
         return splitter.counts
@@ -123,7 +126,8 @@ class PostgresBank:
     ) -> Counts:
         """Take records made by a program, one a line without newline, under a name that stands for a file's."""
         splitter = self._owner()
-        self._told(splitter.take_lines(name, lines), 0, total, progress)
+        with self._plainly():
+            self._told(splitter.take_lines(name, lines), 0, total, progress)
         return splitter.counts
 
     def _told(self, taken: Iterator[int], done: int, total: int | None, progress: Progress) -> int:
@@ -134,13 +138,23 @@ class PostgresBank:
             progress(done, total, counts.taken + counts.duplicate + counts.refused + counts.parked)
         return done
 
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Tell what happened to the derived files of this machine as a person needs it."""
+        try:
+            yield
+        except (sqlite3.Error, IdIndexError) as error:
+            where = self._shards.folder if self._shards is not None else self._address.shown
+            do = "check disk space and permissions, then run the same command again; what was taken is in the log"
+            raise FoundWrong(f"{error} in a file that is derived from the log", str(where), do) from error
+
     def _owner(self) -> Splitter:
         """All shards, opened for taking records."""
         if not self._write:
             raise RuntimeError("the bank was opened for reading")
         if self._splitter is None:
             self._stack.enter_context(uncollected())
-            shards = self._stack.enter_context(Shards(self._settings, say=self._say))
+            shards = self._shards = self._stack.enter_context(Shards(self._settings, say=self._say))
             self._owners = [Owner(partial(shards.open, number)) for number in range(self.identity.shards)]
             self._splitter = Splitter(self._owners)
         return self._splitter
@@ -277,8 +291,9 @@ class PostgresBank:
     ) -> None:
         with self._stack:
             if self._splitter is not None and kind is None:
-                for owner in self._owners:
-                    owner.keeper.checkpoint()
+                with self._plainly():
+                    for owner in self._owners:
+                        owner.keeper.checkpoint()
 
 
 def _behind(progress: Blocks, before: int, of: int) -> Callable[[int, int], None]:
