@@ -66,7 +66,7 @@ CASES = {
         "folder: no disp.asc or disp.csv in it; give the folder with account, disp and trans (.asc or .csv)",
     "simulate --days 1 --out none/x": "none/x: No such file or directory; check the name",
     "simulate --days 1 --out folder": "folder: a folder, not a file; name a file in it",
-    "tiers --log bank.db": "bank.db: not the URL of a log; write it like sqlite:///guanxi.db",
+    "tiers --log bank.db": "bank.db: not the URL of a log; write it like sqlite:///guanxi.db or postgresql://user@host/database",
     "tiers --log sqlite:///none.db": "none.db: no such log; take records in first (guanxi ingest FILE), or give --log",
     "tiers --log sqlite:///folder": "folder: a folder, not a log; name a file: folder/guanxi.db",
     "ingest records.jsonl --log sqlite:///folder": "folder: a folder, not a log; name a file: folder/guanxi.db",
