@@ -141,10 +141,11 @@ def test_a_second_relay_shuts_out_the_first(worlds: Worlds, kafka_address: str) 
         while not first.published.tier_changes:
             await asyncio.sleep(0.01)
         await second.start()
+        while not second._began:
+            await asyncio.sleep(0.01)
         next(months)
         while not second.published.tier_changes:
-            next(months, None)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.01)
         with pytest.raises(
             Fenced, match=rf"the relay of process {os.getpid()} on .* publishes the log {world.name} since"
         ):
