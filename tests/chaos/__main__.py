@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.chaos import recreated
 from tests.chaos.auditor import Tally
-from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem
+from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem, hang_relay
 from tests.chaos.stream import Stream
 from tests.simulation.auditor import Wrong
 
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--faults", nargs="*", choices=[f.__name__ for f in (*FAULTS, full_filesystem)])
+    parser.add_argument("--relay-inside", action="store_true", help="let the first worker publish, too")
     parser.add_argument("--no-views", action="store_true", help="leave out rebuild --check")
     parser.add_argument("--keep", type=Path, help="folder for data and logs of the run, kept when it ends")
     asked = parser.parse_args()
@@ -58,13 +59,15 @@ def main() -> int:
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="guanxi-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     kinds = [fault for fault in faults_for(folder) if not asked.faults or fault.__name__ in asked.faults]
+    if asked.relay_inside:  # one that was shut out stays so until its worker is started again
+        kinds = [fault for fault in kinds if fault is not hang_relay]
     done: Counter[str] = Counter()
     stream, wrong = None, None
     print(f"seed {seed}, data in {folder}", flush=True)
     try:
         stream = Stream(
             folder, seed, workers=asked.workers, partitions=asked.partitions, customers=CUSTOMERS,
-            days=DAYS * asked.rounds + recreated.DAYS,
+            days=DAYS * asked.rounds + recreated.DAYS, relay_inside=asked.relay_inside,
         )  # fmt: skip
         for number in range(1, asked.rounds + 1):
             faults = [chance.choice(kinds) for _ in range(chance.randint(1, 4))]

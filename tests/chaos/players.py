@@ -26,9 +26,9 @@ class Player:
         """Start it, unless it runs."""
         if self.runs:
             return
-        # Started again and again: compiled once.
-        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environ |= {"PYTHONPATH": str(PROJECT), "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode")}
+        environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # started again and again: compiled once, elsewhere then
+            environ["PYTHONPYCACHEPREFIX"] = str(self._folder / "bytecode")
         with self.log.open("ab") as said:
             said.write(b"--- started\n")
             said.flush()

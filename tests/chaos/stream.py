@@ -21,9 +21,22 @@ LOOK_S: Final = 0.5
 
 
 class Stream:
-    """See the module. folder: for all of it; seed: of the bank, and of what its publisher does wrong."""
+    """See the module. folder: for all of it; seed: of the bank, and of what its publisher does wrong.
 
-    def __init__(self, folder: Path, seed: int, *, workers: int, partitions: int, customers: int, days: int) -> None:
+    relay_inside: in the first worker, as `guanxi worker --relay` has it, and not in a process of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        *,
+        workers: int,
+        partitions: int,
+        customers: int,
+        days: int,
+        relay_inside: bool = False,
+    ) -> None:
         self.folder = folder
         self.cluster = LocalCluster(folder / "cluster")
         self.kafka, self.postgres = (where := self.cluster.up(partitions=partitions)).kafka, where.postgres
@@ -34,15 +47,17 @@ class Stream:
         self.policies: list[dict[str, Any]] = [tomllib.loads(POLICY_FILE.read_text("utf-8"))]
         self.workers = [self.new_worker(f"worker-{number}") for number in range(workers)]
         self.relay = Player("relay", folder, "relay", "--log", self.log, "--kafka", self.kafka)
+        if relay_inside:
+            self.relay = self.workers[0] = self.new_worker("worker-0", "--relay")
         self._topics, self._journal = Topics(self.kafka), Journal(self.log)
         self._loading: threading.Thread | None = None
         self._failed: BaseException | None = None
         self.stopping = threading.Event()
 
-    def new_worker(self, name: str) -> Player:
+    def new_worker(self, name: str, *more: str) -> Player:
         """A worker of the log; all of them share a data folder, as on one machine."""
         words = ("worker", "--log", self.log, "--kafka", self.kafka, "--policy", str(POLICY_FILE))
-        return Player(name, self.folder, *words, "--data", str(self.folder / "data"), "--web-port", "0")
+        return Player(name, self.folder, *words, "--data", str(self.folder / "data"), "--web-port", "0", *more)
 
     # ------------------------------------------------------------------------------------------ running
 
