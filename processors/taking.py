@@ -115,23 +115,9 @@ class Taking(mode.Service):
 
     async def _assigned(self, inputs: frozenset[Input]) -> None:
         numbers = {number for _, number in inputs}
-        missing = [
-            (topic, number) for number in sorted(numbers) for topic in self._topics if (topic, number) not in inputs
-        ]
-        try:
-            if missing:
-                topic, number = missing[0]
-                raise Unfit(
-                    f"{topic} {number}: given to another member of the group than the rest of shard {number}; "
-                    "end the other programs of this group, or those of another version"
-                )
-            if numbers and max(numbers) >= self._shards.count:
-                await self._check_partitions()
-        except Unfit as unfit:
+        if (unfit := self._against(inputs, numbers)) is not None:
             self._give_up(unfit)
             return
-        except InputsUnusable:
-            return  # the next poll says so
         for number in self._slots.keys() - numbers:
             await self._in_thread(self._slots.pop(number).writer.drop)
         for number in sorted(numbers):
@@ -144,23 +130,36 @@ class Taking(mode.Service):
         self._times_given += 1
         self._wake.set()
 
+    def _against(self, inputs: frozenset[Input], numbers: set[int]) -> Unfit | None:
+        """What stands against taking these partitions."""
+        if numbers and max(numbers) >= self._shards.count:
+            grown = ", ".join(sorted({topic for topic, number in inputs if number >= self._shards.count}))
+            return Unfit(
+                f"{grown}: more partitions than the log {self._name} has shards, {self._shards.count}; "
+                "its customers are now published elsewhere: make topics and log anew"
+            )
+        for number in sorted(numbers):
+            for topic in self._topics:
+                if (topic, number) not in inputs:
+                    return Unfit(
+                        f"{topic} {number}: given to another member of the group than the rest of shard {number}; "
+                        "end the other programs of this group, or those of another version"
+                    )
+        return None
+
     # ------------------------------------------------------------------------------------------ reading
 
     @mode.Service.task
     async def _read(self) -> None:
-        failures = 0
         while not self.should_stop:
-            readable = list(self._readable())
             full = any(slot.full for slot in self._slots.values())
             try:
-                found = await self._inputs.poll(readable, POLL_FULL_S if full else POLL_S, RECORDS_A_POLL)
-                failures, self.trouble = 0, ""
+                found = await self._inputs.poll(list(self._readable()), POLL_FULL_S if full else POLL_S, RECORDS_A_POLL)
             except InputLost as lost:
                 await self._failed(self._slots[lost.input[1]], lost)
                 continue
             except InputsUnusable as unusable:
-                failures += 1
-                await self._join_anew(unusable, failures)
+                await self._join_anew(unusable)
                 continue
             for fetched in found:
                 slot = self._slots.get(fetched.input[1])
@@ -191,24 +190,29 @@ class Taking(mode.Service):
         """Whether the worker ends; asked anew behind each wait."""
         return bool(self.should_stop)
 
-    async def _join_anew(self, why: InputsUnusable, failures: int) -> None:
-        if self._ending():
-            return
-        wait_s = _wait_s(failures)
-        self.trouble = str(why)
-        logger.warning("%s; trying again in %.1f s", why, wait_s)
-        await self._revoked(frozenset())
-        for slot in self._slots.values():
-            slot.reading = False
-        await self._inputs.leave()
-        await self.sleep(wait_s)
-        if not self._ending():
+    async def _join_anew(self, why: InputsUnusable) -> None:
+        """Leave the group and join it again, as often as it needs; the shards stay as they are meanwhile."""
+        failures = 0
+        while not self._ending():
+            failures += 1
+            self.trouble = str(why)
+            logger.warning("%s; trying again in %.1f s", why, wait_s(failures))
+            if failures == 1:
+                await self._revoked(frozenset())
+                for slot in self._slots.values():
+                    slot.reading = False
+            await self._inputs.leave()
+            await self.sleep(wait_s(failures))
             try:
                 await self._join()
             except Unfit as unfit:
                 self._give_up(unfit)
-            except InputsUnusable:
-                pass  # the next poll says so
+                return
+            except InputsUnusable as again:
+                why = again
+            else:
+                self.trouble = ""
+                return
 
     # ------------------------------------------------------------------------------------------ folding
 
@@ -268,7 +272,7 @@ class Taking(mode.Service):
             found = await self._inputs.look({source: stand for _, stands in opened for source, stand in stands.items()})
         except InputsUnusable as error:
             for slot, _ in opened:
-                await self._failed(slot, error)
+                self._rest(slot, error)
             return
         if not self._given or given != self._times_given:
             return  # the group decided anew meanwhile
@@ -310,15 +314,19 @@ class Taking(mode.Service):
         return True
 
     async def _failed(self, slot: Slot, error: Exception) -> None:
+        """Let go of a shard's state, and try again later."""
+        self._rest(slot, error)
+        await self._in_thread(slot.writer.drop)  # what failed in the thread was dropped there, at once
+
+    def _rest(self, slot: Slot, error: Exception) -> None:
         figures = slot.writer.figures
         figures.failures += 1
-        wait_s = _wait_s(figures.failures)
         figures.trouble = " ".join(str(error).split()) or type(error).__name__
-        logger.warning("shard %d: %s; trying again in %.1f s", slot.writer.number, figures.trouble, wait_s)
+        slot.reading, slot.try_at = False, self.loop.time() + wait_s(figures.failures)
+        logger.warning(
+            "shard %d: %s; trying again in %.1f s", slot.writer.number, figures.trouble, wait_s(figures.failures)
+        )
         logger.debug("shard %d", slot.writer.number, exc_info=error)
-        slot.reading = False
-        slot.try_at = self.loop.time() + wait_s
-        await self._in_thread(slot.writer.drop)  # what failed in the thread was dropped there, at once
 
     async def _in_thread(self, job: Callable[[], Done]) -> Done:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
@@ -375,7 +383,7 @@ class Taking(mode.Service):
         return {"log": self._name, "trouble": self.trouble, "shards": shards}
 
 
-def _wait_s(failures: int) -> float:
+def wait_s(failures: int) -> float:
     """How long to wait before a try behind so many that failed."""
     return float(min(TRY_AGAIN_S * 2 ** min(failures - 1, 20), TRY_AGAIN_AT_MOST_S))
 
