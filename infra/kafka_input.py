@@ -7,6 +7,7 @@ brought. Kafka's own positions are never read: the log's are the truth (``docs/a
 import asyncio
 import contextlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -134,6 +135,14 @@ class KafkaInput:
                 with contextlib.suppress(KafkaError, asyncio.TimeoutError):
                     found[source] = max(end - await asyncio.wait_for(self._consumer.position(partition), 1), 0)
         return found
+
+    def silent_s(self) -> float:
+        """See the port."""
+        if self._consumer is None:
+            return 0.0
+        heard = (self._consumer.last_poll_timestamp(partition) for partition in self._consumer.assignment())
+        last_ms = max((each for each in heard if each), default=None)
+        return max(time.time() - last_ms / 1000, 0.0) if last_ms else 0.0
 
     async def say(self, positions: Mapping[Input, int]) -> None:
         """See the port."""

@@ -79,5 +79,27 @@ class Inputs(Protocol):
     async def unread(self, inputs: Collection[Input]) -> Mapping[Input, int]:
         """How much was published and not polled yet, as last heard; what was not heard of is left out."""
 
+    def silent_s(self) -> float:
+        """For how many seconds the broker has answered nothing, though asked all the time; 0 where nothing was asked yet."""
+
     async def say(self, positions: Mapping[Input, int]) -> None:
         """Tell the broker how far each was taken, for its tools alone; a failure is not told."""
+
+
+def against(given: frozenset[Input], topics: Sequence[str], shards: int, log: str) -> Unfit | None:
+    """What stands against taking these partitions into a log of so many shards: a shard takes one of each topic."""
+    numbers = sorted({number for _, number in given})
+    if numbers and numbers[-1] >= shards:
+        grown = ", ".join(sorted({topic for topic, number in given if number >= shards}))
+        return Unfit(
+            f"{grown}: more partitions than the log {log} has shards, {shards}; "
+            "its customers are now published elsewhere: make topics and log anew"
+        )
+    for number in numbers:
+        for topic in topics:
+            if (topic, number) not in given:
+                return Unfit(
+                    f"{topic} {number}: given to another member of the group than the rest of shard {number}; "
+                    "end the other programs of this group, or those of another version"
+                )
+    return None

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import mode
 
-from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit
+from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against
 from processors.ports import Input, LogUnusable
 from processors.positions import Found, Stand
 from processors.shard_writer import Shards, ShardWriter
@@ -31,6 +31,7 @@ CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 10.0
 COMMANDS_S: Final = 1.0
+LISTEN_S, SILENT_S = 1.0, 5.0
 OPENED_TOGETHER: Final = 8
 TRY_AGAIN_S, TRY_AGAIN_AT_MOST_S = 0.25, 30.0
 READ_AHEAD_BYTES: Final = 64 << 20
@@ -68,6 +69,7 @@ class Taking(mode.Service):
         self._wake = asyncio.Event()
         self._given, self._times_given = False, 0
         self._folding: asyncio.Event | None = None
+        self._silent = False
         self.trouble = ""
         """Why nothing at all is read; empty while all is well."""
 
@@ -115,7 +117,7 @@ class Taking(mode.Service):
 
     async def _assigned(self, inputs: frozenset[Input]) -> None:
         numbers = {number for _, number in inputs}
-        if (unfit := self._against(inputs, numbers)) is not None:
+        if (unfit := against(inputs, self._topics, self._shards.count, self._name)) is not None:
             self._give_up(unfit)
             return
         for number in self._slots.keys() - numbers:
@@ -129,23 +131,6 @@ class Taking(mode.Service):
         self._given = True
         self._times_given += 1
         self._wake.set()
-
-    def _against(self, inputs: frozenset[Input], numbers: set[int]) -> Unfit | None:
-        """What stands against taking these partitions."""
-        if numbers and max(numbers) >= self._shards.count:
-            grown = ", ".join(sorted({topic for topic, number in inputs if number >= self._shards.count}))
-            return Unfit(
-                f"{grown}: more partitions than the log {self._name} has shards, {self._shards.count}; "
-                "its customers are now published elsewhere: make topics and log anew"
-            )
-        for number in sorted(numbers):
-            for topic in self._topics:
-                if (topic, number) not in inputs:
-                    return Unfit(
-                        f"{topic} {number}: given to another member of the group than the rest of shard {number}; "
-                        "end the other programs of this group, or those of another version"
-                    )
-        return None
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -166,6 +151,18 @@ class Taking(mode.Service):
                 if slot is not None and slot.reading:
                     slot.writer.put(fetched)
                     self._wake.set()
+
+    @mode.Service.timer(LISTEN_S)
+    async def _listen(self) -> None:
+        """Say so where the broker is away: its client tries again by itself and says nothing."""
+        silent = self._inputs.silent_s() > SILENT_S and next(self._readable(), None) is not None
+        if silent and not self.trouble:
+            self.trouble = "the broker does not answer"
+            logger.warning("%s; trying again until it does", self.trouble)
+        elif self._silent and not silent:
+            self.trouble = ""
+            logger.info("the broker answers again")
+        self._silent = silent
 
     def _readable(self) -> Iterator[Input]:
         """The inputs of which more may be read: a part of the memory each, given free at the half."""

@@ -29,8 +29,8 @@ from tests.worker.world import Held, World, hold
 
 @pytest.fixture(scope="module")
 def bank() -> list[bytes]:
-    """Forty days of a bank of eighty customers, with a month's end in it."""
-    return list(records(80, 40, 7))
+    """Some weeks of a bank of fifty customers, with the end of its first month in them."""
+    return list(records(50, 33, 7))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_one_of_two_is_killed_and_the_other_goes_on(worlds: Worlds, bank: list[b
 
 def test_it_goes_on_where_it_ended(worlds: Worlds, bank: list[bytes], embedded: Held) -> None:
     world = worlds(policy=POLICY_FILE)
-    for part in (bank[:500], bank[500:]):
+    for part in (bank[:400], bank[400:]):
         worker = world.worker()
         world.publish(part)
         world.until()
@@ -99,10 +99,10 @@ def test_the_database_goes_away_and_comes_back(
         world = World(kafka_address, server.url(), tmp_path, policy=POLICY_FILE)
         try:
             worker = world.worker()
-            world.publish(bank[:500])
+            world.publish(bank[:400])
             world.until()
             server.stop(how=signal.SIGQUIT)
-            world.publish(bank[500:])
+            world.publish(bank[400:])
             worker.wait_for("trying again")
             server.start()
             world.until()
