@@ -22,13 +22,15 @@ from events.catalog import TIER_CHANGES
 from infra.kafka_output import KafkaOutput
 from infra.postgres_tail import PostgresTail
 from processors.ports import LogUnusable
-from processors.relay import Batch, LogTail, Output, OutputAway, Position, Reading
+from processors.relay import Batch, Fenced, LogTail, Output, OutputAway, Position, Reading
 
 LOOK_SECONDS: Final = 1.0
 """A writer that dies right behind its commit wakes nobody: the log is looked at this often."""
 STANDING_SECONDS: Final = 5.0
 """A position behind which nothing was published is written this often: it saves reading again."""
 STOP_SECONDS: Final = 5.0
+TURN_SECONDS: Final = 1.0
+"""Who waits for its turn looks this often whether the other one is gone."""
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 
@@ -36,19 +38,28 @@ Result = TypeVar("Result")
 
 
 class Published(msgspec.Struct):
-    """What a relay has done since it started. trouble: why it waits to try again, None when it does not."""
+    """What a relay has done since it started.
+
+    trouble: why it waits to try again, None when it does not; waits: whether another one publishes the log meanwhile.
+    """
 
     tier_changes: int = 0
     refusals: int = 0
     trouble: str | None = None
+    waits: bool = False
+
+
+class _Stopped(Exception):
+    """Stopped while it waited."""
 
 
 class Relay:
     """See the module. log, kafka: addresses.
 
     patient: keep trying also where the first attempt fails; once: end when everything in the log is published;
-    transactions: publish each message exactly once; say: told of trouble, and of its end, in one line each.
-    accept_restored: publish from the beginning what a restored log no longer holds as it was published.
+    transactions: publish each message exactly once; say: told of trouble, and of its end, in one line each. waits: for its
+    turn while another relay publishes the log, else that one is shut out. accept_restored: publish from the beginning what a
+    restored log no longer holds as it was published.
     """
 
     def __init__(
@@ -60,11 +71,13 @@ class Relay:
         accept_restored: bool = False,
         patient: bool = False,
         once: bool = False,
+        waits: bool = True,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.published = Published()
         self._url, self._kafka, self._transactions = log, kafka, transactions
-        self._accept_restored, self._patient, self._once, self._say = accept_restored, patient, once, say
+        self._accept_restored, self._patient, self._once = accept_restored, patient, once
+        self._waits, self._say = waits, say
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -106,6 +119,8 @@ class Relay:
                         raise
                     self._troubled(str(error))
                     await self._rest()
+                except _Stopped:
+                    return
         finally:
             self._thread.shutdown(wait=False)
 
@@ -114,6 +129,7 @@ class Relay:
         log = await self._aside(lambda: PostgresTail(self._url))
         output = KafkaOutput(self._kafka, log.name, transactions=self._transactions)
         try:
+            await self._turn(log)
             reading = Reading(log, await output.open())
             restored = await self._aside(lambda: reading.check(accept_restored=self._accept_restored))
             if restored:
@@ -123,6 +139,20 @@ class Relay:
         finally:
             await output.close()
             await self._aside(log.close)
+
+    async def _turn(self, log: PostgresTail) -> None:
+        """Wait until no other relay of the log is at work. Raises Fenced where it is to end instead, _Stopped."""
+        while self._waits and not await self._aside(log.claim):
+            if self._once:
+                raise Fenced(f"{log.where}: another relay publishes this log, and goes on publishing it")
+            if not self.published.waits:
+                self._say("another relay publishes this log; waiting to take over when it ends")
+            self.published.waits = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TURN_SECONDS)
+            if self._stopping.is_set():
+                raise _Stopped
+        self.published.waits = False
 
     async def _relay(self, log: LogTail, output: Output, reading: Reading) -> None:
         """Publish what there is and what comes, until stopped."""

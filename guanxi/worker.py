@@ -101,5 +101,6 @@ class _Relaying(mode.Service):
         return {
             "tier_changes": published.tier_changes,
             "refusals": published.refusals,
+            "waits": published.waits,
             "trouble": self._ended or published.trouble or "",
         }

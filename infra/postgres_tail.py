@@ -85,6 +85,15 @@ class PostgresTail:
                 raise LogDamaged(f"{self.where}, shard {shard}: {said}") from error
         return found
 
+    def claim(self) -> bool:
+        """Whether this is the one that publishes the log, until it is closed or its connection lost."""
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended('guanxi-relay:' || %s, 0)) AS alone",
+                (self._session.schema,),
+            ).fetchone()
+        return bool(row and row["alone"])
+
     def wait(self, timeout_s: float) -> None:
         """See the port. What was written before the first call is not told: look before waiting."""
         ends = time.monotonic() + timeout_s

@@ -28,7 +28,8 @@ from guanxi.settings import LOG_VARIABLE
 def command(asked: Asked, kafka: str, no_transactions: bool, accept_restored: bool, once: bool) -> None:
     """Publish tier changes and refusals of a log on PostgreSQL, each exactly once, until stopped.
 
-    One relay of a log at a time: a second one shuts out the first. Where it stands is kept in Kafka.
+    One relay of a log is at work at a time; a second one waits and takes over when the first ends. Where it stands is kept
+    in Kafka.
     """
     url = asked.log or os.environ.get(LOG_VARIABLE) or ""
     if not url.startswith(("postgresql://", "postgres://")):

@@ -129,13 +129,13 @@ def test_killed_at_any_moment_nothing_is_lost_and_each_comes_once_or_under_the_s
         assert all(list(dict.fromkeys(got)) == list(range(1, 7)) for got in sequences(found).values())
 
 
-def test_a_second_relay_shuts_out_the_first(worlds: Worlds, kafka_address: str) -> None:
+def test_a_relay_that_does_not_wait_shuts_out_the_first(worlds: Worlds, kafka_address: str) -> None:
     world = worlds()
     world.customers("C1")
     months = world.months("C1")
 
     async def both() -> None:
-        first, second = (Relay(world.url, kafka_address) for _ in range(2))
+        first, second = Relay(world.url, kafka_address), Relay(world.url, kafka_address, waits=False)
         await first.start()
         next(months)
         while not first.published.tier_changes:
@@ -157,6 +157,44 @@ def test_a_second_relay_shuts_out_the_first(worlds: Worlds, kafka_address: str) 
     list(months)
     publish(world, kafka_address)
     assert ids(subscribed(kafka_address, world.name)) == [f"C1:{n}" for n in range(1, 7)]
+
+
+def test_a_second_relay_waits_and_takes_over_when_the_first_ends(worlds: Worlds, kafka_address: str) -> None:
+    world = worlds()
+    world.customers("C1")
+    months = world.months("C1")
+    said: list[str] = []
+
+    async def both() -> None:
+        first, second = Relay(world.url, kafka_address), Relay(world.url, kafka_address, say=said.append)
+        await first.start()
+        next(months)
+        while not first.published.tier_changes:
+            await asyncio.sleep(0.01)
+        await second.start()
+        while not second.published.waits:
+            await asyncio.sleep(0.01)
+        with pytest.raises(Fenced, match="another relay publishes this log"):
+            await asyncio.wait_for(_ended(Relay(world.url, kafka_address, once=True)), 20)
+        next(months)
+        while first.published.tier_changes < 2:
+            await asyncio.sleep(0.01)
+        await first.stop()
+        next(months)
+        while not second.published.tier_changes:
+            await asyncio.sleep(0.01)
+        await second.stop()
+
+    asyncio.run(both())
+    assert said == ["another relay publishes this log; waiting to take over when it ends"]
+    found = ids(subscribed(kafka_address, world.name))
+    assert found == [f"C1:{n}" for n in range(1, len(found) + 1)]
+    assert len(found) >= 3
+
+
+async def _ended(relay: Relay) -> None:
+    await relay.start()
+    await relay.ended()
 
 
 def test_a_log_that_lost_its_end_is_noticed_and_published_again_only_when_a_person_says_so(
