@@ -262,6 +262,10 @@ class Intake(TakingAgain):
         if at in self._batch.held:
             self._park(origin, places[at], at, line, shortest, record)
             return
+        if self._is_in_log(at, shortest, record):
+            self._duplicates += 1
+            self.counts.duplicate += 1
+            return
         refusal = self._refused(line, record)
         if refusal is not None:
             self._refuse(origin, places[at], line, refusal)
@@ -271,10 +275,6 @@ class Intake(TakingAgain):
             self._take_close(origin, places, at, line, record)
             return
         assert isinstance(record, CustomerRecord)  # every record but a close names its customer
-        if at in self._batch.known and any(map(shortest.__eq__, map(self.archive.raw, self._batch.known[at]))):
-            self._duplicates += 1  # byte for byte what the log holds
-            self.counts.duplicate += 1
-            return
         earlier = self._earlier(at, record)
         if earlier is not None:
             self._known(origin, places[at], line, record, earlier)
@@ -291,6 +291,13 @@ class Intake(TakingAgain):
             history = self.archive.history(record.customer_id, self.shard, map(decode_line, self._lines))
             outcome = TAKE[type(stored)](self.shard, stored, original, history)
         self._took(origin, places, at, line, record, stored, outcome)
+
+    def _is_in_log(self, at: int, shortest: bytes, record: Record | Refusal) -> bool:
+        """Whether the log holds a record byte for byte: most duplicates, and nothing is wrong with these."""
+        known = self._batch.known.get(at)
+        if known is None or not isinstance(record, Record) or record.sealed is not UNSET:
+            return False
+        return any(map(shortest.__eq__, map(self.archive.raw, known)))
 
     def _refused(self, line: bytes, record: Record | Refusal) -> Refusal | None:
         """What is wrong with a record in itself."""
