@@ -101,7 +101,7 @@ def test_what_is_told_of_a_customer_is_the_same(banks: Banks, asked: str) -> Non
 
 
 def test_tables_say_of_how_many_shards_they_are_and_a_customer_s_page_of_its_own(banks: Banks) -> None:
-    assert f"blocks of {SHARDS} shards, business days closed through 2025-04-10" in ask(
+    assert f"blocks in {SHARDS} shards, business days closed through 2025-04-10" in ask(
         banks.postgres, "tiers", "--format", "table"
     ).stdout.replace("\n", " ")
     page = ask(banks.postgres, "customer", banks.customers[0], "--format", "table").stdout

@@ -23,6 +23,7 @@ from aggregates.policy import Policies
 from aggregates.shard import Shard
 from events.decisions import RecordRefused
 from events.fields import Record
+from guanxi import bank as bank_file
 from guanxi import bootstrap, reading
 from guanxi.bootstrap import open_bank
 from guanxi.settings import Settings, log_url
@@ -115,7 +116,7 @@ def small_steps() -> None:
     keeper._LINES_PER_CUSTOMER = 0
     history.PACKED_LINES = 100
     history.RUN_LINES = 150
-    bootstrap.IdIndex = partial(IdIndex, recent_ids=60)  # type: ignore[misc,assignment]
+    bank_file.IdIndex = partial(IdIndex, recent_ids=60)  # type: ignore[misc,assignment]
 
 
 def count_writes(at: Callable[[str], None]) -> None:

@@ -85,7 +85,7 @@ def test_a_refusal_that_quotes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_batch_that_loses_a_line_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = codec.decode_batch
-    monkeypatch.setattr(codec, "decode_batch", lambda data: tuple(each[1:] for each in whole(data)))
+    monkeypatch.setattr(codec, "decode_batch", lambda *given: tuple(each[1:] for each in whole(*given)))
     assert notices("codec")
 
 

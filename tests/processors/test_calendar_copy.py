@@ -60,12 +60,12 @@ class Calendar:
             await service.stop()
             return service
 
-        return asyncio.run(asyncio.wait_for(go(), 60))
+        return asyncio.run(asyncio.wait_for(go(), 180))
 
     def run_killed_behind(self, copies: int) -> None:
         said = [self.address, self.log, ",".join(self.topics), str(PARTITIONS), self.name, str(copies)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.processors.calendar_program", *said], timeout=60, check=False
+            [sys.executable, "-m", "tests.processors.calendar_program", *said], timeout=180, check=False
         )
         assert done.returncode == -signal.SIGKILL
         # The broker would wait for its session to end.
@@ -135,7 +135,7 @@ def test_while_members_come_and_go_every_close_comes_everywhere(calendar: Calend
             await asyncio.sleep(0.02)
         await running[0].stop()
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 180))
     for copies in calendar.held().values():
         assert list(dict.fromkeys(offset for offset, _ in copies)) == list(range(2 * len(CLOSES)))
 

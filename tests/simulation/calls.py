@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakSet
 
-from guanxi import bootstrap
+from guanxi import bank
 from tests.simulation.machine import Died, Machine
 from tests.simulation.vfs import WatchedVfs
 
@@ -55,7 +55,7 @@ class Calls:
             stack.enter_context(patch.object(os, "rename", self._replace))
             stack.enter_context(patch.object(os, "urandom", self.machine.random))
             stack.enter_context(patch.object(uuid, "uuid4", self._uuid))
-            stack.enter_context(patch.object(bootstrap, "now", self.machine.now))
+            stack.enter_context(patch.object(bank, "now", self.machine.now))
             stack.enter_context(patch.object(sqlite3, "connect", self._connected))
             yield
 

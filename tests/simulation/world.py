@@ -20,7 +20,7 @@ from unittest.mock import patch
 import msgspec
 
 from aggregates import closing as closing_of_days
-from guanxi import bootstrap, reading
+from guanxi import bank, reading
 from guanxi.bootstrap import open_bank
 from guanxi.cli.endings import ending
 from guanxi.settings import Settings
@@ -107,7 +107,7 @@ def _small_steps(plan: Plan) -> Iterator[None]:
         (history, "RUN_LINES", plan.run_lines),
         (history_pages, "PAGE_BYTES", plan.page_bytes),
         (history_pages, "_LEAST_LEVEL_LINES", 40),
-        (bootstrap, "IdIndex", partial(IdIndex, recent_ids=plan.recent_ids)),
+        (bank, "IdIndex", partial(IdIndex, recent_ids=plan.recent_ids)),
     ]
     patches = [patch.object(owner, name, value) for owner, name, value in small]
     try:

@@ -54,7 +54,9 @@ def _check_batch(data: bytes) -> set[str]:
     for at in {data.find(b"\n"), data.find(b"\n", len(data) // 2), data.rfind(b"\n", 0, -1)}:
         halves = data[: at + 1], data[at + 1 :]
         apart = [
-            as_door(each, line) for half in halves for line, each in zip(*codec.decode_batch(half)[:2], strict=True)
+            as_door(each, line)
+            for half in halves
+            for line, each in zip(*codec.decode_batch(half, half.split(b"\n")[:-1])[:2], strict=True)
         ]
         assert apart == verdicts, "cut at any line"
     return set(map(_outcome, verdicts))
