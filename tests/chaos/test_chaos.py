@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+from tests.chaos import auditor
 from tests.chaos.__main__ import run_round
 from tests.chaos.faults import crash_database, kill_relay, kill_worker
 from tests.chaos.stream import Stream
@@ -15,6 +16,8 @@ def test_what_is_killed_here_and_there_loses_nothing_and_repeats_nothing(tmp_pat
     stream = Stream(tmp_path, 5, workers=2, partitions=2, customers=15, days=DAYS)
     try:
         tally = run_round(stream, random.Random(5), [crash_database, kill_relay, kill_worker], DAYS, Counter())
+        stream.check_views()
+        assert auditor.main(["--kafka", stream.kafka, "--log", stream.log]) == 0  # once more, from the beginning
     finally:
         stream.close()
     assert tally.taken > 200
