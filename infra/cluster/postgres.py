@@ -59,7 +59,7 @@ class Database:
             self._initialise(programs)
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self._options}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        command = [*_as_whom(), str(programs / "postgres"), "-D", str(self._data), *words]
+        command = [*as_whom(), str(programs / "postgres"), "-D", str(self._data), *words]
         until = time.monotonic() + READY_WITHIN_S
         while True:
             said = self.log.stat().st_size if self.log.exists() else 0
@@ -101,7 +101,7 @@ class Database:
             file.write(secrets.token_hex(16) + "\n")
         # Sorted by bytes, as rows of commands are (CONTRACT §5), whatever language the machine speaks.
         words = ["-D", half, "-U", USER, "--pwfile", password, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale"]
-        command = [*_as_whom(), programs / "initdb", *words]
+        command = [*as_whom(), programs / "initdb", *words]
         done = subprocess.run(
             [str(word) for word in command], capture_output=True, text=True, check=False, cwd=self._folder
         )
@@ -143,8 +143,8 @@ def _answers(programs: Path, port: int) -> bool:
     return subprocess.run(asked, check=False).returncode == 0
 
 
-def _as_whom() -> list[str]:
-    """What comes before a command of PostgreSQL's: nothing, but for root."""
+def as_whom() -> list[str]:
+    """What comes before a command of PostgreSQL's: nothing, but for root. Raises ClusterTrouble."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import random
-import resource
 import shutil
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import psycopg
 
 from infra.cluster import processes
+from infra.cluster.postgres import as_whom
 from infra.cluster.processes import Running
 from tests.chaos.players import Player
 from tests.chaos.stream import Stream
@@ -131,17 +133,24 @@ def cut_connections(stream: Stream, chance: random.Random) -> None:
 
 
 def no_connections(stream: Stream, chance: random.Random) -> None:
-    """A client takes all connections that the database has and keeps them for a while; the present ones are cut."""
+    """A client takes all connections that the database has, those of the others too, and keeps them for a while."""
     with contextlib.ExitStack() as taken:
+
+        def take_all() -> None:
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    taken.enter_context(psycopg.connect(stream.postgres, connect_timeout=5))
+
         owner = taken.enter_context(_owner(stream))
+        take_all()
         owner.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'guanxi' "
+            "AND backend_type = 'client backend'"
         )
-        with contextlib.suppress(psycopg.OperationalError):
-            while True:
-                taken.enter_context(psycopg.connect(stream.postgres, connect_timeout=5))
-        time.sleep(2 + chance.random() * 3)
+        until = time.monotonic() + 3 + chance.random() * 3
+        while time.monotonic() < until:
+            take_all()
+            time.sleep(0.01)
 
 
 def full_disk(stream: Stream, chance: random.Random) -> None:
@@ -166,19 +175,19 @@ def full_log_disk(stream: Stream, chance: random.Random) -> None:
             "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         ).fetchall()
         for (pid,) in found:
-            _no_room(pid)
+            _no_room(pid, as_whom())
     time.sleep(2 + chance.random() * 2)
     stream.cluster.up()
 
 
 def full_worker_disk(stream: Stream, chance: random.Random) -> None:
-    """A worker cannot write the files that it derives from the log, for a while."""
+    """A worker cannot write the files that it derives from the log, neither while it runs nor as it ends."""
     worker = stream.any_worker(chance)
     if worker.runs:
-        before = _no_room(worker.pid)
+        _no_room(worker.pid, ())
         time.sleep(2 + chance.random() * 3)
-        if before is not None and worker.runs:
-            resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, before)
+        worker.stop()
+        worker.start()
 
 
 def full_filesystem(stream: Stream, chance: random.Random) -> None:
@@ -204,14 +213,20 @@ def faults_for(folder: Path) -> tuple[Fault, ...]:
     return (*FAULTS, full_filesystem) if shutil.disk_usage(folder).total < SMALL_BYTES else FAULTS
 
 
-def _no_room(pid: int) -> tuple[int, int] | None:
-    """No file of a process grows from here on, as on a full disk -> what it was allowed; its owner may undo it."""
-    try:
-        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (FULL_BYTES, before[1]))
-    except (ProcessLookupError, PermissionError):
-        return None
-    return before
+def _no_room(pid: int, as_whom: Sequence[str]) -> None:
+    """No file of a process is written from here on behind its first bytes, as on a full disk.
+
+    as_whom: what makes a command its owner's, who alone may say this.
+    """
+    asked = [*as_whom, sys.executable, "-c", _LIMITS, str(pid), str(FULL_BYTES)]
+    subprocess.run(asked, capture_output=True, check=False)  # it may have ended
+
+
+_LIMITS: Final = """
+import resource, sys
+pid, size = map(int, sys.argv[1:])
+resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]))
+"""
 
 
 def _kill(stream: Stream, service: str, how: signal.Signals) -> None:

@@ -13,6 +13,22 @@ COMMAND: Final = (sys.executable, "-c", "from guanxi.cli import main; main()")
 ENDS_WITHIN_S: Final = 60
 
 
+def prepare(folder: Path) -> None:
+    """Compile the program: it is started again and again, and then also where no file can be written.
+
+    Python takes half of a file of bytecode, which a full disk leaves, for a whole one.
+    """
+    imports = "import guanxi.worker, guanxi.relay, guanxi.cli.worker, guanxi.cli.relay"
+    subprocess.run([sys.executable, "-c", imports], env=_environ(folder), check=True)
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # not beside the sources, then
+        environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+    return environ
+
+
 class Player:
     """A process of ours, started again under the same name as often as it is killed."""
 
@@ -26,9 +42,7 @@ class Player:
         """Start it, unless it runs."""
         if self.runs:
             return
-        environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
-        if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # started again and again: compiled once, elsewhere then
-            environ["PYTHONPYCACHEPREFIX"] = str(self._folder / "bytecode")
+        environ = {**_environ(self._folder), "PYTHONDONTWRITEBYTECODE": "1"}
         with self.log.open("ab") as said:
             said.write(b"--- started\n")
             said.flush()

@@ -11,7 +11,7 @@ from infra.cluster.together import LocalCluster
 from infra.postgres_schema import create_log
 from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit
 from tests.chaos.load import Load
-from tests.chaos.players import Player
+from tests.chaos.players import Player, prepare
 from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, Journal, Topics
 from tests.simulation.auditor import Wrong
 
@@ -38,6 +38,7 @@ class Stream:
         relay_inside: bool = False,
     ) -> None:
         self.folder = folder
+        prepare(folder)
         self.cluster = LocalCluster(folder / "cluster")
         self.kafka, self.postgres = (where := self.cluster.up(partitions=partitions)).kafka, where.postgres
         self.log = f"{self.postgres}?schema=chaos"
