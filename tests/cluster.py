@@ -39,7 +39,7 @@ def finish() -> None:
         began_by = folder.name.removeprefix(_PREFIX)
         if began_by == str(os.getpid()) or not _lives(began_by):
             LocalCluster(folder).down()
-            for pid_file in folder.glob("postgres-*/pid"):  # tests/postgres_server.py
+            for pid_file in folder.rglob("pid"):  # of those that tests had for themselves
                 if (running := processes.recorded(pid_file)) is not None:
                     processes.end(running, signal.SIGINT)
             shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,9 @@ from typing import Final
 
 PROJECT: Final = Path(os.environ.get("GUANXI_CHAOS_PROJECT") or Path(__file__).parents[2])
 """Whose programs are run: this project's; in an experiment, a copy of it in which something was broken."""
-COMMAND: Final = (sys.executable, "-c", "from guanxi.cli import main; main()")
+_DIE_WITH_PARENT: Final = "import ctypes; ctypes.CDLL(None).prctl(1, 9); " if sys.platform == "linux" else ""
+"""A run that is killed leaves no worker behind that would try for ever."""
+COMMAND: Final = (sys.executable, "-c", f"{_DIE_WITH_PARENT}from guanxi.cli import main; main()")
 ENDS_WITHIN_S: Final = 60
 
 
