@@ -95,8 +95,14 @@ def against(given: frozenset[Input], topics: Sequence[str], shards: int, log: st
             f"{grown}: more partitions than the log {log} has shards, {shards}; "
             "its customers are now published elsewhere: make topics and log anew"
         )
+    there = {topic for topic, _ in given}
     for number in numbers:
         for topic in topics:
+            if topic not in there:
+                return Unfit(
+                    f"{topic}: none of its partitions was given with those of the others: it was deleted, or is being made "
+                    "again, or another program of this group has it; see that it is there, then start again"
+                )
             if (topic, number) not in given:
                 return Unfit(
                     f"{topic} {number}: given to another member of the group than the rest of shard {number}; "

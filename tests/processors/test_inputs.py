@@ -21,6 +21,13 @@ def test_a_shard_in_parts_does_not() -> None:
     )
 
 
+def test_a_topic_that_is_not_there_is_told_from_one_that_another_has() -> None:
+    found = str(against(frozenset({("a", 0), ("a", 1)}), TOPICS, 4, "bank"))
+    assert found.startswith(
+        "b: none of its partitions was given with those of the others: it was deleted, or is being made"
+    )
+
+
 def test_a_topic_that_grew_does_not() -> None:
     found = str(against(all_of(0) | {("a", 4)}, TOPICS, 4, "bank"))
     assert found.startswith("a: more partitions than the log bank has shards, 4; ")
