@@ -111,4 +111,6 @@ def _wait_until_read(stream: Stream, journal: Journal) -> None:
         if time.monotonic() > until:
             words = "\n".join(worker.last_words() for worker in stream.workers)
             raise Wrong(f"a topic that was made again is not read on: {behind}\n{words}")
+        for worker in stream.workers:
+            worker.start()  # one that was given its partitions while there was no such topic has ended
         time.sleep(0.5)
