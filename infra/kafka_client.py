@@ -45,6 +45,9 @@ async def drop(producer: Any) -> None:
         await asyncio.wait(own)
     for task in own:
         heard(task)
+    with contextlib.suppress(Exception):
+        await producer.client.close()  # of what they opened meanwhile
+    await asyncio.sleep(0)  # a transport lets go of its socket a turn later
     left = [producer._txn_manager and producer._txn_manager._transaction_waiter]
     left += [batch._drain_waiter for lane in producer._message_accumulator._batches.values() for batch in lane]
     for future in filter(None, left):
