@@ -33,6 +33,7 @@ _NOT_RUN = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
 _COPY = re.compile(r"^<!-- in a copy of the project -->$", re.MULTILINE)
 _SHELLS = ("console", "bash", "sh")
 _SET_UP = frozenset({"git", "make", "cd"})
+_ASSIGNED = re.compile(r"[A-Z_]+=")
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+(?:\([^()\s]*\))?)(?:\s+\"[^\"]*\")?\)")
 _CODE = re.compile(r"`[^`]*`")
 
@@ -172,7 +173,7 @@ def _copy(project: Path, to: Path) -> None:
 def _refused_marker(block: Block) -> str | None:
     commands = [step.command for step in steps(block)] if block.language == "console" else block.lines
     for command in commands:
-        words = command.split()
+        words = [word for word in command.split() if not _ASSIGNED.match(word)]
         if words and not words[0].startswith("#") and words[0] not in _SET_UP:
             return f"`{words[0]}` is not a set-up command, so the block must run"
     return None
