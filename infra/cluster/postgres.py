@@ -155,5 +155,7 @@ def as_whom() -> list[str]:
         "--clear-groups",
         f"--inh-caps={_THROUGH_FOLDERS}",
         f"--ambient-caps={_THROUGH_FOLDERS}",
+        # Else the capability does not count where PostgreSQL asks by access(2) whether it may run its own programs.
+        "--securebits=+no_setuid_fixup",
     ]
     return [setpriv, *mine, "--"]

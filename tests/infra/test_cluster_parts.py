@@ -3,6 +3,7 @@
 import hashlib
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -161,3 +162,13 @@ def test_root_without_setpriv_is_told_to_be_somebody_else(monkeypatch: pytest.Mo
     monkeypatch.setattr(postgres.shutil, "chown", lambda *_: None)
     with pytest.raises(trouble.ClusterTrouble, match="does not run as root; run this as another user"):
         postgres.Database(tmp_path).start(1)
+
+
+def test_programs_in_a_folder_that_is_its_owners_alone_are_run(tmp_path: Path) -> None:
+    """As where the project was cloned into a folder made by mktemp; PostgreSQL asks access(2) whether it may run its own."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    program = private / "program"
+    program.touch(0o755)
+    asked = "import os, sys; sys.exit(not os.access(sys.argv[1], os.X_OK))"
+    subprocess.run([*postgres.as_whom(), sys.executable, "-c", asked, str(program)], check=True)
