@@ -23,7 +23,7 @@ from aggregates.policy import Policies, Policy, PolicyRefused
 from guanxi import policy_file
 from guanxi.derived import UNREADABLE, delete, is_cut, is_damage
 from guanxi.errors import FoundWrong, UserError
-from guanxi.reading import Batch, batches, batches_of
+from guanxi.reading import Batch, batches, batches_of, size_of
 from guanxi.reports import Blocks, Progress, Say, Status, nothing, now
 from guanxi.settings import Settings
 from infra.history_pages import SqliteHistoryPages
@@ -82,14 +82,7 @@ class Bank:
         A file that was left in the middle (a crash, Ctrl-C) goes on behind what was taken, provided it still begins with
         the same bytes. Raises UserError for a file that cannot be read, before anything is taken.
         """
-        for path in paths:
-            if path == "-":
-                if sys.stdin is None:
-                    raise UserError("standard input is closed", do="pipe records in, or name a file")
-            elif not Path(path).exists():
-                raise UserError("no such file", path, "check the name")
-        files = all(Path(path).is_file() for path in paths)  # no pipe among them
-        total = sum(Path(path).stat().st_size for path in paths) if files else None
+        total = size_of(paths)
         done = 0
         for path in paths:
             with ExitStack() as stack, self._plainly():

@@ -19,6 +19,7 @@ from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies
 from guanxi.errors import FoundWrong, UserError
+from guanxi.reading import size_of
 from guanxi.reports import Blocks, Progress, Say, nothing
 from guanxi.settings import Settings
 from guanxi.shards import Shards
@@ -105,14 +106,7 @@ class PostgresBank:
         Not beside workers: whoever appends to a shard takes it from who had it. Raises UserError for a file that cannot
         be read, before anything is taken.
         """
-        for path in paths:
-            if path == "-":
-                if sys.stdin is None:
-                    raise UserError("standard input is closed", do="pipe records in, or name a file")
-            elif not Path(path).exists():
-                raise UserError("no such file", path, "check the name")
-        files = all(Path(path).is_file() for path in paths)  # no pipe among them
-        total = sum(Path(path).stat().st_size for path in paths) if files else None
+        total = size_of(paths)
         splitter = self._owner()
         done = 0
         for path in paths:

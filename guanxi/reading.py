@@ -1,12 +1,15 @@
 """Lines from files and generators in batches, each with a mark by which a run that was cut off finds its place again."""
 
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from xxhash import xxh3_128
 
+from guanxi.errors import UserError
 from processors.ports import Mark
 
 BATCH_BYTES = 4 << 20
@@ -38,6 +41,18 @@ class Batch:
         digest = self._digest.copy()
         digest.update(self.data)
         return digest
+
+
+def size_of(paths: Sequence[str]) -> int | None:
+    """Bytes of files that are to be read ("-": standard input), None with a pipe among them. Raises UserError: none is there."""
+    for path in paths:
+        if path == "-":
+            if sys.stdin is None:
+                raise UserError("standard input is closed", do="pipe records in, or name a file")
+        elif not Path(path).exists():
+            raise UserError("no such file", path, "check the name")
+    files = all(Path(path).is_file() for path in paths)  # no pipe among them
+    return sum(Path(path).stat().st_size for path in paths) if files else None
 
 
 def batches(stream: BinaryIO, taken: Mark) -> Iterator[Batch]:

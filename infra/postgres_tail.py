@@ -11,10 +11,10 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from infra import block as layout
-from infra.postgres_schema import usable
+from infra.postgres_schema import identity_of
 from infra.postgres_session import Session, address_of
 from infra.postgres_tables import journal
-from processors.ports import Block, LogDamaged, LogUnusable
+from processors.ports import Block, LogDamaged
 
 
 class PostgresTail:
@@ -41,23 +41,12 @@ class PostgresTail:
         self._blocks = [_blocks_of(table, shard) for table, shard in zip(tables, ids, strict=True)]
 
     def _identity(self) -> tuple[str, str, list[bytes]]:
-        where = Identifier(self._session.schema)
+        log = identity_of(self._session, self.where)
         with self._connected() as connection:
-            found = connection.execute(
-                "SELECT to_regclass(%s) IS NULL AS missing", (f"{self._session.schema}.migration",)
-            ).fetchone()
-            if found is None or found["missing"]:
-                raise LogUnusable(f"{self.where}: no log is here; let its owner make it first")
-            step = connection.execute(
-                SQL("SELECT MAX(version) AS version, MAX(needs) AS needs FROM {}.migration").format(where)
-            ).fetchone()
-            if step and (against := usable(step["version"], step["needs"])):
-                raise LogUnusable(f"{self.where}: {against}")
-            log = connection.execute(SQL("SELECT name, incarnation FROM {}.log").format(where)).fetchone()
-            shards = connection.execute(SQL("SELECT id FROM {}.shard ORDER BY number").format(where)).fetchall()
-        if log is None:
-            raise LogDamaged(f"{self.where}: the log forgot its name; restore the log from a copy")
-        return log["name"], log["incarnation"], [row["id"].bytes for row in shards]
+            shards = connection.execute(
+                SQL("SELECT id FROM {}.shard ORDER BY number").format(Identifier(self._session.schema))
+            ).fetchall()
+        return log.name, log.incarnation, [row["id"].bytes for row in shards]
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection[DictRow]]:

@@ -211,6 +211,7 @@ class Intake(TakingAgain):
         self._append_plain(shortest, waits, len(records))
         self._reach(origin, places, len(lines))
         self.commit()
+        self._mark = None  # what is decided between batches has none
 
     def _append_plain(self, shortest: list[bytes], start: int, end: int) -> None:
         """Put a run of records that were taken and decided nothing into the block."""

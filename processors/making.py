@@ -103,7 +103,7 @@ class Making:
         head = self.log.head()
         if source in head.inputs:
             self._inputs[source] = (head.inputs[source], 0)
-            self._mark = lambda _: Mark(0, "", 0)
+            self._mark, self._marks = None, {source: Mark(0, "", 0)}
             self.commit()
 
     def commit(self) -> None:

@@ -29,6 +29,13 @@ class Asked(msgspec.Struct):
         found = settings_from(os.environ, log=self.log, policy=self.policy)
         return msgspec.structs.replace(found, policy=found.policy or policy)
 
+    def on_postgres(self, why: str) -> Settings:
+        """The settings of a run that needs a log on PostgreSQL. why: what is said where it is another one. Raises UserError."""
+        found = self.settings()
+        if not found.on_postgres:
+            raise UserError(why, found.log_shown, "give --log postgresql://user@host:5432/database")
+        return found
+
     def rows(self, *, is_terminal: bool) -> Format:
         """The format of rows: as asked, else a table on a terminal and JSON lines in a pipe."""
         return self.format or ("table" if is_terminal else "jsonl")

@@ -1,23 +1,16 @@
 """`guanxi position`: how far the log took the topics of Kafka, and where a shard reads on."""
 
 import getpass
-import os
 
 import click
 
 from guanxi.cli.endings import FOUND_WRONG
 from guanxi.cli.kafka import at_kafka, with_extras
 from guanxi.cli.options import Asked, common
-from guanxi.errors import UserError
-from guanxi.settings import LOG_VARIABLE
 
 
 def _log_of(asked: Asked) -> str:
-    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
-    if not url.startswith(("postgresql://", "postgres://")):
-        do = "give --log postgresql://user@host:5432/database"
-        raise UserError("a log on PostgreSQL alone has positions in Kafka", url, do)
-    return url
+    return asked.on_postgres("a log on PostgreSQL alone has positions in Kafka").log
 
 
 @click.group("position")

@@ -1,6 +1,5 @@
 """`guanxi redrive`: records that were refused are taken again."""
 
-import os
 from collections import Counter
 from typing import Any
 
@@ -9,13 +8,12 @@ import msgspec
 
 from events.decisions import RecordRedriven
 from guanxi.bootstrap import open_bank
+from guanxi.cli import rejected
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
-from guanxi.cli.rejected import place
 from guanxi.cli.render import Column, Listing, look_of, show, text
 from guanxi.cli.words import Words
 from guanxi.errors import UserError
-from guanxi.settings import LOG_VARIABLE
 from processors.redriving import Redriven
 
 SHOWN = (
@@ -25,12 +23,7 @@ LISTING = Listing(
     SHOWN,
     (
         Column(Words("结果", "Outcome"), text("outcome")),
-        Column(Words("拒绝原因", "Reason"), text("reason")),
-        Column(Words("字段", "Field"), text("field")),
-        Column(Words("说明", "Detail"), text("detail")),
-        Column(Words("来源", "Source"), text("source")),
-        Column(Words("编号", "Event id"), text("event_id")),
-        Column(Words("位置", "Place"), place),
+        *rejected.LISTING.columns,
     ),
 )
 
@@ -45,16 +38,15 @@ def command(asked: Asked, reason: str, dry_run: bool) -> None:
 
     Each is judged as if it came now. One that is taken is not redriven again; one that is refused again may be.
     """
-    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
-    if url.startswith(("postgresql://", "postgres://")):
+    settings = asked.settings()
+    if settings.on_postgres:
         if dry_run:
-            raise UserError(
-                "--dry-run is for a log in a file", url, "leave it out; what is refused again changes nothing"
-            )
-        with with_extras("guanxi.owners").Owners(url) as owners:
+            do = "leave it out; what is refused again changes nothing"
+            raise UserError("--dry-run is for a log in a file", settings.log_shown, do)
+        with with_extras("guanxi.owners").Owners(settings.log) as owners:
             _show(asked, [_row_of(*each) for each in owners.redrive(reason)], "")
         return
-    with open_bank(asked.settings(), write=not dry_run, say=say) as bank:
+    with open_bank(settings, write=not dry_run, say=say) as bank:
         results = bank.redrive_dry(reason) if dry_run else bank.redrive(reason)
     _show(asked, [_row(each) for each in results], "would be " if dry_run else "")
 

@@ -1,7 +1,6 @@
 """`guanxi relay`: what was decided and refused, from the log to Kafka."""
 
 import asyncio
-import os
 import signal
 from typing import Any
 
@@ -9,8 +8,6 @@ import click
 
 from guanxi.cli.kafka import at_kafka, with_extras
 from guanxi.cli.options import Asked, common, say
-from guanxi.errors import UserError
-from guanxi.settings import LOG_VARIABLE
 
 
 @click.command("relay")
@@ -31,9 +28,7 @@ def command(asked: Asked, kafka: str, no_transactions: bool, accept_restored: bo
     One relay of a log is at work at a time; a second one waits and takes over when the first ends. Where it stands is kept
     in Kafka.
     """
-    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise UserError("the relay reads a log on PostgreSQL", url, "give --log postgresql://user@host:5432/database")
+    url = asked.on_postgres("the relay reads a log on PostgreSQL").log
     done = asyncio.run(
         run(url, kafka, transactions=not no_transactions, accept_restored=accept_restored, once=once, say=say)
     )

@@ -1,7 +1,5 @@
 """`guanxi unpark`: a parked customer goes on."""
 
-import os
-
 import click
 
 from guanxi.bootstrap import open_bank
@@ -9,7 +7,6 @@ from guanxi.cli.endings import FOUND_WRONG
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
 from guanxi.cli.progress import Running, summary
-from guanxi.settings import LOG_VARIABLE
 
 
 @click.command("unpark")
@@ -22,14 +19,14 @@ def command(asked: Asked, customer_id: str) -> None:
     What the program still fails on is parked again with all that comes behind it, and the exit code is 1. On PostgreSQL
     the worker that owns the customer's shard is asked to.
     """
-    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
-    if url.startswith(("postgresql://", "postgres://")):
-        with with_extras("guanxi.owners").Owners(url) as owners:
+    settings = asked.settings()
+    if settings.on_postgres:
+        with with_extras("guanxi.owners").Owners(settings.log) as owners:
             done = owners.unpark(customer_id)
         click.echo(f"records {done.records:,}" + (f" · parked again {done.parked:,}" if done.parked else ""))
         _end(done.parked)
         return
-    with open_bank(asked.settings(), write=True, say=say) as bank, Running("unpark") as running:
+    with open_bank(settings, write=True, say=say) as bank, Running("unpark") as running:
         counts = bank.unpark(customer_id)
     click.echo(summary(counts.taken, counts.duplicate, counts.refused, running.seconds, counts.parked))
     _end(counts.parked)

@@ -11,8 +11,6 @@ import click
 from guanxi.cli import STOPPED
 from guanxi.cli.kafka import at_kafka, with_extras
 from guanxi.cli.options import Asked, common, say
-from guanxi.errors import UserError
-from guanxi.settings import LOG_VARIABLE, POLICY_VARIABLE, Settings
 
 WEB_PORT = 6066
 
@@ -42,12 +40,8 @@ def command(asked: Asked, kafka: str, data: Path | None, web_port: int, relay: b
     loses nothing and takes nothing twice. A log that is not there is made, with as many shards as the topics have
     partitions.
     """
-    url = asked.log or os.environ.get(LOG_VARIABLE) or ""
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise UserError("the worker writes a log on PostgreSQL", url, "give --log postgresql://user@host:5432/database")
-    policy = asked.policy or os.environ.get(POLICY_VARIABLE)
+    settings = asked.on_postgres("the worker writes a log on PostgreSQL")
     tell_on_stderr()
-    settings = Settings(log=url, policy=Path(policy) if policy else None)
     run_worker = with_extras("guanxi.worker").run_worker
     ended_by = run_worker(settings, kafka, data=data, web_port=web_port, say=say, relay=relay)
     say("stopped")

@@ -3,9 +3,7 @@
 import os
 import random
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from tests.crash.runs import (
     check_readable,
     check_sequences,
     die_at,
-    fast_folder,
     forked,
     is_finished,
     simulated,
@@ -47,19 +44,6 @@ def undisturbed(records: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     assert found["duplicates"]
     assert not found["marks"]
     return found
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
-    def made(base: Path) -> Iterator[Path]:
-        for number in count():
-            folder = base / str(number)
-            folder.mkdir()
-            yield folder
-            rmtree(folder)
-
-    with fast_folder(tmp_path) as base:
-        yield made(base)
 
 
 def check(log: Path, undisturbed: dict[str, Any]) -> None:

@@ -2,19 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 from unittest.mock import patch
-
-import pytest
 
 from aggregates.records import TAKE
 from events import codec
 from events.transactions import Deposit
 from guanxi.bootstrap import open_bank
-from tests.crash.runs import KILLED, answers, die_at, fast_folder, forked, settings, writes_of
+from tests.crash.runs import KILLED, answers, die_at, forked, settings, writes_of
 from tests.dsl.records import close, deposit, opened
 
 
@@ -52,19 +48,6 @@ def job(log: Path) -> None:
             bank.unpark("C1")
         bank.redrive("account_unknown")
         bank.ingest_lines("c", [codec.encode(close("2026-02-01")), codec.encode(close("2026-02-28"))])
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
-    def made(base: Path) -> Iterator[Path]:
-        for number in count():
-            folder = base / str(number)
-            folder.mkdir()
-            yield folder
-            rmtree(folder)
-
-    with fast_folder(tmp_path) as base:
-        yield made(base)
 
 
 def compared(log: Path) -> dict[str, Any]:
