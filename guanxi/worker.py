@@ -76,6 +76,8 @@ def run_worker(
 class _Relaying(mode.Service):
     """A relay inside of a worker; where it ends, because of another one or for good, records are taken all the same."""
 
+    mundane_level = "debug"  # that it starts and stops is no news
+
     def __init__(self, log: str, kafka: str) -> None:
         super().__init__()
         self._relay = Relay(log, kafka, patient=True, say=logger.info)
