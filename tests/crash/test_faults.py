@@ -1,5 +1,6 @@
 """What else may happen to the files of a log: either it is healed, or one line says what to do; never wrong data."""
 
+import codecs
 import os
 import random
 import resource
@@ -330,6 +331,7 @@ def test_what_may_not_be_written_is_told(taken: Path, records: list[Path], what:
             os.chown(folder, 65534, 65534)
             log.chmod(0o444)
         before = log.read_bytes()
+        codecs.lookup("ascii")  # whom the process becomes may not be let read the interpreter's own library
 
         def job() -> None:
             os.setuid(65534)
