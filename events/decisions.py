@@ -293,6 +293,46 @@ class CommandRefused(Decision, frozen=True, tag="command_refused"):
     why: str
 
 
+Step = Literal["raised", "claimed", "contacted", "retained", "lost", "no_need", "expired", "withdrawn"]
+"""Steps in the life of a trigger (DOMAIN §5)."""
+
+
+class TriggerMoved(Decision, frozen=True, tag="trigger_moved", omit_defaults=True):
+    """A step in the life of a retention trigger (CONTRACT §5). Every step repeats evidence and words of the raise.
+
+    sequence: gapless per customer over all its triggers; evidence: typed per code (``aggregates.triggers``), as builtins.
+    """
+
+    sequence: int
+    customer_id: str
+    code: str
+    key: str
+    step: Step
+    business_date: str
+    evidence: dict[str, Any]
+    says: dict[str, str]
+    policy_version: str
+    manager_id: str | None = None
+    cause: tuple[Cause, ...] | None = None
+
+    @property
+    def id(self) -> str:
+        """Names the trigger: customer_id:code:key."""
+        return f"{self.customer_id}:{self.code}:{self.key}"
+
+    def published(self) -> dict[str, Any]:
+        """The step as subscribers see it."""
+        fields: dict[str, Any] = {"id": self.id, **_plain(msgspec.to_builtins(self))}
+        del fields["type"]
+        return fields
+
+
+class TriggersActivated(Decision, frozen=True, tag="triggers_activated"):
+    """Rules of triggers begin to fire from here on: old history raises nothing (laws of the log 4)."""
+
+    codes: tuple[str, ...]
+
+
 class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
     """A policy version entered the log."""
 
@@ -329,6 +369,8 @@ TYPES: tuple[type[Decision], ...] = (
     CustomerUnparked,
     RecordRedriven,
     CommandRefused,
+    TriggerMoved,
+    TriggersActivated,
     PolicyActivated,
     DayClosing,
     DayClosed,

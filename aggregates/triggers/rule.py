@@ -1,0 +1,115 @@
+"""What a retention trigger's rule is: when it fires, with which evidence, in which words (DOMAIN §5, CONTRACT §5).
+
+A rule looks at one customer through a ``View`` and says what is true there. Whether that is news (cooldown, keys, getting
+worse), what becomes of it and when it has to be looked at again is the same for all of them: ``aggregates.triggers.life``.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from aggregates.dates import Day
+from aggregates.money import exponent
+from aggregates.triggers.view import View
+from events.decisions import Cause
+from events.fields import Record
+
+
+class Share(NamedTuple):
+    """A part of a whole, compared without dividing: 70 / 100."""
+
+    part: int
+    whole: int
+
+    def at_least(self, amount: int, base: int) -> bool:
+        """Whether `amount` is this share of `base` or more."""
+        return amount * self.whole >= base * self.part
+
+    def at_most(self, amount: int, base: int) -> bool:
+        """Whether `amount` is this share of `base` or less."""
+        return amount * self.whole <= base * self.part
+
+
+Minor = Annotated[int, Meta(ge=0, extra_json_schema={"x-minor": True})]
+"""A parameter that is an amount: minor units of the policy's currency; a default is in hundredths of a whole unit."""
+AtLeastOne = Annotated[int, Meta(ge=1, le=10_000)]
+ZeroOrMore = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy may set of a rule (CONTRACT §3). expire_days: after so many days without an outcome it expires."""
+
+    enabled: bool = True
+    expire_days: AtLeastOne = 30
+
+
+class Cooling(Parameters, frozen=True):
+    """Of a rule without a key of its own. cooldown_days: from a raise that was not withdrawn to the next one."""
+
+    cooldown_days: ZeroOrMore = 30
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What a trigger rests on: typed per rule, money in minor units. records: those behind it, in log order."""
+
+    records: tuple[Cause, ...]
+
+
+class Found(NamedTuple):
+    """Something true of a customer. key: as CONTRACT §5; of a rule that cools down the business date."""
+
+    key: str
+    evidence: Any
+
+
+class Says(msgspec.Struct, frozen=True, gc=False):
+    """A trigger in a sentence, for the screens of two languages."""
+
+    zh: str
+    en: str
+
+
+def never(_view: View, _parameters: Any) -> Day:
+    """No day of its own: the rule can only become true with a line about the customer."""
+    return 0
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One retention trigger.
+
+    find: what is true of a customer at the close of ``view.day``, keys ascending, whether or not it was raised before;
+    with the same view it gives the same, also long afterwards: that is how an open trigger is tested again.
+    due: the next day after ``view.day`` on whose close `find` may give something that it does not give today although no
+    further line about the customer came, 0 for none; it may be too early, never too late.
+    on_record: what one record, just taken on the open day ``view.day``, makes true at once; None: nothing does.
+    worse: whether new evidence is so much worse than that of the last raise that cooldown and an open trigger are no
+    matter; None: it never is.
+    holds: whether what was raised under a key on ``view.day`` is still true, as known now; None: whether `find` gives the
+    key.
+    cools: whether the key is the business date and raises keep `cooldown_days` apart; else a key is raised once for ever.
+    """
+
+    code: str
+    zh: str
+    en: str
+    parameters: type[Parameters]
+    evidence: type[Evidence]
+    says: Callable[[Any, str], Says]
+    """The sentence of an evidence; the text is the currency."""
+    find: Callable[[View, Any], Iterable[Found]]
+    due: Callable[[View, Any], Day] = never
+    on_record: Callable[[View, Any, Record], Iterable[Found]] | None = None
+    worse: Callable[[Any, Any, Any], bool] | None = None
+    """(parameters, evidence now, evidence of the last raise)."""
+    holds: Callable[[View, Any, str], bool] | None = None
+    cools: bool = False
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount for a sentence: 1234567 CNY -> "12,345.67 CNY"."""
+    digits = exponent(currency)
+    whole, rest = divmod(abs(minor), 10**digits)
+    text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
+    return f"{'-' if minor < 0 else ''}{text} {currency}"
