@@ -5,9 +5,11 @@ from typing import Final
 
 import click
 
+from events.codec import to_json
 from guanxi.cli.options import common
 from guanxi.cli.writing import write_blocks
 from guanxi.simulator import START, blocks
+from guanxi.simulator.person import Truth
 
 LAST_YEAR: Final = 9_000
 """Later starts leave no room for the days."""
@@ -36,8 +38,9 @@ def first_of_month(ctx: click.Context, param: click.Parameter, value: datetime) 
 )
 @click.option("--malformed", is_flag=True, help="Add bad records and exact duplicates, a few a month.")
 @click.option("--out", metavar="FILE", default="-", help="A file; default: standard output.")
+@click.option("--truth", metavar="FILE", help="Add people about to leave or only looking so, and write here who does.")
 @common
-def command(customers: int, days: int, seed: int, start: date, *, malformed: bool, out: str) -> None:
+def command(customers: int, days: int, seed: int, start: date, *, malformed: bool, out: str, truth: str | None) -> None:
     """Write the records of a made-up Chinese bank, day by day.
 
     Salaries on their days, spending, Spring Festival and Singles' Day, products bought and maturing, funds valued every
@@ -45,5 +48,13 @@ def command(customers: int, days: int, seed: int, start: date, *, malformed: boo
 
     Two systems, core and funds, close each day; a policy that names no sources counts the closes of core alone. The
     stream may be as long as it likes: memory depends on the customers only.
+
+    With --truth there are also complaints, ratings and loans, and people in an episode: a salary that moves to another
+    bank, a drift to a platform, a car bought, a holiday. The records do not say which is which; the file does.
     """
-    write_blocks(blocks(customers, days, seed, start, malformed=malformed), out)
+    if truth is None:
+        write_blocks(blocks(customers, days, seed, start, malformed=malformed), out)
+        return
+    known: list[Truth] = []
+    write_blocks(blocks(customers, days, seed, start, malformed=malformed, truth=known), out)
+    write_blocks(iter([b"".join(to_json(each) + b"\n" for each in known)]), truth)

@@ -67,14 +67,14 @@ class Ledger:
         self._from_day = f',"currency":"CNY","value_date":"{day.text}"'
         self.lines = []
 
-    def write(self, source: Source, record_type: str, head: str, more: str) -> None:
-        """Write one record; `head` is the customer and, if any, the account, as an account has it."""
+    def write(self, source: Source, record_type: str, head: str, more: str, at: str | None = None) -> None:
+        """Write one record; `head` is the customer and, if any, the account, as an account has it; at: the time of day."""
         source.number = number = source.number + 1
         drawn = TIMES[self._chance.bits(10)]
         if source is self.funds:
             drawn = f'23:30:00{OFFSET}"'
-        elif record_type in SET_TIMES:
-            drawn = f'{SET_TIMES[record_type]}{OFFSET}"'
+        elif at is not None or record_type in SET_TIMES:
+            drawn = f'{at or SET_TIMES[record_type]}{OFFSET}"'
         name = source.name
         self.lines.append(
             f'{{"event_id":"{name}-{number}","source":"{name}","type":"{record_type}{self._on_day}{drawn}{head}{more}}}'
@@ -117,9 +117,11 @@ class Ledger:
         if balance_minor:
             source.moved(balance_minor)
 
-    def close_account(self, place: Account) -> None:
-        """Close an emptied account."""
-        self.write(self.core, "account_closed", place.head, f',"value_date":"{self._day}"')
+    def close_account(self, place: Account, *, late: bool = False) -> None:
+        """Close an emptied account, before the customers' day or at its end."""
+        self.write(
+            self.core, "account_closed", place.head, f',"value_date":"{self._day}"', "22:59:59" if late else None
+        )
 
     def late(self, record_type: str, account: Account, effect_minor: int, value_date: date, more: str) -> None:
         """A posting booked today that counts from an earlier day on."""

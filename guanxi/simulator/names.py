@@ -15,6 +15,8 @@ EMPLOYERS: Final = (
 PENSION_OFFICE: Final = "清河县社会保险中心"
 OTHER_BANKS: Final = ("甲市商业银行", "乙县农商银行", "丙省银行", "丁江银行")
 PLATFORMS: Final = ("支付平台甲", "支付平台乙", "支付平台丙")
+MANAGERS: Final = tuple(f"M{number:02d}" for number in range(1, 13))
+"""Customer managers."""
 GRANT_REASONS: Final = ("重点企业负责人", "代发工资单位财务主管", "社区推荐客户", "重大业务合作方")
 
 

@@ -126,7 +126,8 @@ def population(chance: Chance, customers: int, start: date, days: int) -> list[C
     # The golden ratio spreads the numbers evenly over the bands, so that a small bank has its rich customers too.
     offset = chance.below(10_000)
     return [
-        _customer(chance, number, (offset + number * 6_181) % 10_000, start, days) for number in range(1, customers + 1)
+        customer_of(chance, number, (offset + number * 6_181) % 10_000, start, days)
+        for number in range(1, customers + 1)
     ]
 
 
@@ -158,7 +159,8 @@ def _pays(chance: Chance, age: int, *, rural: bool) -> Pays:
     return Pays.BY_PHONE
 
 
-def _customer(chance: Chance, number: int, position: int, start: date, days: int) -> Customer:
+def customer_of(chance: Chance, number: int, position: int, start: date, days: int) -> Customer:
+    """One person; position: in the bands of wealth, of 10,000."""
     wealth_cny = chance.between(*_band(position, WEALTH_BANDS))
     rich = wealth_cny >= RICH_FROM_CNY
     # Wealth comes with the years: of two ages the rich have the higher one.

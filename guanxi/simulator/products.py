@@ -113,12 +113,12 @@ class Products:
         self._ledger.open(holding, amount)
         self._maturing[matures_on].append((customer, holding))
 
-    def buy_term(self, customer: Customer, amount: int, day: BankDay) -> None:
-        """Buy a term product or bond with money of the main account, in whole lots of 1,000 CNY."""
+    def buy_term(self, customer: Customer, amount: int, day: BankDay, wanted: Term | None = None) -> None:
+        """Buy a term product or bond, the wanted one or any, with money of the main account, in lots of 1,000 CNY."""
         amount = min(amount, customer.main.balance_minor) // LOT_MINOR * LOT_MINOR
         if amount <= 0:
             return
-        term = TERMS[self._chance.shares(WEIGHTS)]
+        term = wanted or TERMS[self._chance.shares(WEIGHTS)]
         matures_on = day.on + timedelta(days=term.days)
         holding = _held(customer, day, term.category, term.code, matures_on)
         self._ledger.open(holding, 0)

@@ -8,11 +8,13 @@ from typing import Final
 from guanxi.simulator.careers import Careers
 from guanxi.simulator.chance import Chance
 from guanxi.simulator.days import BankDay, bank_day
+from guanxi.simulator.episodes import Episodes
 from guanxi.simulator.everyday import Everyday, by_date
 from guanxi.simulator.exceptions import Exceptions
 from guanxi.simulator.jobs import Jobs
 from guanxi.simulator.ledger import Ledger
 from guanxi.simulator.noise import Noise
+from guanxi.simulator.person import Truth
 from guanxi.simulator.population import Career, Customer, population
 from guanxi.simulator.products import Products
 from guanxi.simulator.text import ENCODING
@@ -39,19 +41,33 @@ def records(customers: int, days: int, seed: int, start: date = START, *, malfor
     return (line for block in found for line in block.splitlines())
 
 
-def blocks(customers: int, days: int, seed: int, start: date = START, *, malformed: bool = False) -> Iterator[bytes]:
-    """The same records, thousands at once and each with its newline: the fast way into a file."""
+def blocks(
+    customers: int,
+    days: int,
+    seed: int,
+    start: date = START,
+    *,
+    malformed: bool = False,
+    truth: list[Truth] | None = None,
+) -> Iterator[bytes]:
+    """The same records, thousands at once and each with its newline: the fast way into a file.
+
+    truth: people in episodes live there too (``guanxi.simulator.episodes``), and what is true of them is added here at the
+    end.
+    """
     if customers < 1 or days < 1:
         raise ValueError("customers and days must be 1 or more")
     if customers > 999_999:
         raise ValueError("customers must be below 1,000,000")
     if start.day != 1:
         raise ValueError(f"start must be the first of a month, not {start}: it is the bank's first month")
-    return _blocks(customers, days, seed, start, malformed=malformed)
+    return _blocks(customers, days, seed, start, malformed=malformed, truth=truth)
 
 
-def _blocks(customers: int, days: int, seed: int, start: date, *, malformed: bool) -> Iterator[bytes]:
-    bank = Bank(customers, days, seed, start)
+def _blocks(
+    customers: int, days: int, seed: int, start: date, *, malformed: bool, truth: list[Truth] | None
+) -> Iterator[bytes]:
+    bank = Bank(customers, days, seed, start, episodes=truth is not None)
     noise = Noise(Chance(seed * 2 + 1)) if malformed else None
     for number in range(days):
         day = bank_day(start + timedelta(days=number))
@@ -60,13 +76,15 @@ def _blocks(customers: int, days: int, seed: int, start: date, *, malformed: boo
             noise.add(lines, bank.everyone[0], day)
         for first in range(0, len(lines), BLOCK_LINES):
             yield ("\n".join(lines[first : first + BLOCK_LINES]) + "\n").encode(ENCODING)
+    if truth is not None and bank.episodes is not None:
+        truth += bank.episodes.truth()
 
 
 class Bank:
     """Everyone and everything of the simulated bank."""
 
-    def __init__(self, customers: int, days: int, seed: int, start: date = START) -> None:
-        """Nothing has happened yet; the arguments are those of ``records``."""
+    def __init__(self, customers: int, days: int, seed: int, start: date = START, *, episodes: bool = False) -> None:
+        """Nothing has happened yet; the arguments are those of ``records``. episodes: whether people live in some."""
         self.everyone: Final = population(Chance(seed * 2 + 1), customers, start, days)
         self._chance = chance = Chance(seed * 2)
         self._ledger = Ledger(chance)
@@ -75,6 +93,8 @@ class Bank:
         self._careers = Careers(self._ledger, chance, self._products)
         self._jobs = Jobs(self._ledger, chance)
         self._exceptions = Exceptions(self._ledger, chance, self._everyday, self._jobs, start)
+        self.episodes: Final = Episodes(customers, days, Chance(seed * 2 + 1_000_003), start) if episodes else None
+        self._told: list[Customer] = self.episodes.customers if self.episodes else []
         self._start = start
         self._joining = by_date(self.everyone)
         self._here: list[Customer] = []
@@ -85,7 +105,7 @@ class Bank:
         """Live one day -> its records, narrow text."""
         self._ledger.begin(day)
         self._join(day)
-        if self._here:
+        if self._here or self._told:
             self._happen(day)
         self._ledger.close_day(self._ledger.core, working=day.working)
         self._products.evening(day)
@@ -93,23 +113,29 @@ class Bank:
 
     def _happen(self, day: BankDay) -> None:
         self._jobs.change(self._here, day)
-        self._jobs.pay(self._here, day)
-        self._careers.matured(self._products.mature(day), day)
-        self._everyday.live(self._here, day)
+        everybody = self._here + self._told
+        self._jobs.pay(everybody, day)
+        told = {customer.number for customer in self._told}
+        self._careers.matured([paid for paid in self._products.mature(day) if paid[0].number not in told], day)
+        self._everyday.live(everybody, day)
         if day.on.day == 1:
             self._careers.turn(self._savers, day)
             self._movers = [customer for customer in self._here if customer.career is not Career.STEADY]
         self._careers.follow(self._movers, day)
         if day.working:
             self._invest(day)
-        self._everyday.charge(self._here, day)
-        self._everyday.credit_interest(self._here, day)
+        self._everyday.charge(everybody, day)
+        self._everyday.credit_interest(everybody, day)
+        if self.episodes is not None:
+            self.episodes.live(day)
         self._exceptions.post_late(self._here, day)
         self._exceptions.reverse(self._here)
         self._exceptions.decide_specials(self._here, day)
         self._exceptions.state_balances(self._here, day)
 
     def _join(self, day: BankDay) -> None:
+        if self.episodes is not None and day.on == self._start:
+            self.episodes.settle_in(self._ledger, self._products, day)
         for customer in self._joining.pop(day.on, ()):
             if day.on == self._start:
                 self._exceptions.bring_forward(customer)
