@@ -1,7 +1,7 @@
 """Measure: `python -m benchmarks [NAME …] [--quick] [--lines N]`; where time goes: `… profile intake` or `rebuild`.
 
 Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, any_day, simulate, portrait, postgres,
-fold, stream, catch_up, latency;
+fold, stream, catch_up, latency, warnings;
 none: all. What each measures and how to read the table: docs/benchmarks.md.
 """
 
@@ -21,6 +21,7 @@ from benchmarks.stage import Options, Stage
 NAMES = (
     "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "history", "any_day",
     "simulate", "portrait", "postgres", "fold", "stream", "catch_up", "latency",
+    "warnings",
 )  # fmt: skip
 PROFILED = ("intake", "rebuild")
 
