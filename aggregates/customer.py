@@ -49,6 +49,17 @@ class Story(msgspec.Struct, array_like=True, gc=False):
     asked_special: bool = False
 
 
+class Conduct(msgspec.Struct, array_like=True, gc=False):
+    """What retention triggers want to know of a customer (``aggregates.conduct``).
+
+    acts: days with a sign of life, ascending, flat (day, how many, source and event_id of the first); outs: money out in log
+    order, flat (day, amount, what, source, event_id).
+    """
+
+    acts: list[int | str]
+    outs: list[int | str]
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """State of one customer. number: order of arrival in the shard, from 0."""
 
@@ -56,6 +67,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     number: int
     accounts: dict[str, Account]
     story: Story | None = None
+    conduct: Conduct | None = None
 
     @property
     def tier(self) -> Tier:
