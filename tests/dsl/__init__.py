@@ -2,6 +2,7 @@
 
 `tiers`: the tier machine alone. `records`: records in short. `bank`: a shard fed with records. `expect`: decisions as
 they must come out, to the field. `door`: the intake on a log in memory, for what is decided ahead of the shard.
+`seen`: a customer as the rules of triggers see one.
 """
 
 import pytest
