@@ -82,7 +82,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     find: what is true of a customer at the close of ``view.day``, keys ascending, whether or not it was raised before;
     with the same view it gives the same, also long afterwards: that is how an open trigger is tested again.
     due: the next day after ``view.day`` on whose close `find` may give something that it does not give today although no
-    further line about the customer came, 0 for none; it may be too early, never too late.
+    further line about the customer came, 0 for none; it may be too early, never too late. Of a rule that cools: when it
+    becomes true or its evidence may be worse; while it stays true, its next raise is for ``life`` to time.
     on_record: what one record, just taken on the open day ``view.day``, makes true at once; None: nothing does.
     worse: whether new evidence is so much worse than that of the last raise that cooldown and an open trigger are no
     matter; None: it never is.
@@ -113,3 +114,9 @@ def money(minor: int, currency: str) -> str:
     whole, rest = divmod(abs(minor), 10**digits)
     text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
     return f"{'-' if minor < 0 else ''}{text} {currency}"
+
+
+def yuan(minor: int, currency: str) -> str:
+    """An amount for a Chinese sentence: 1234567 CNY -> "12,345.67 元"; other currencies by their code."""
+    text = money(minor, currency)
+    return text.replace(" CNY", " 元")
