@@ -6,7 +6,7 @@ A protocol, so that a rule can be specified beside a view written by hand. The r
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from aggregates.dates import Day, Month
+from aggregates.dates import Day
 from aggregates.outlook import MonthSoFar
 from aggregates.policy import Policy
 from events.decisions import Cause, Tier
@@ -106,7 +106,10 @@ class Closing(NamedTuple):
 
 
 class View(Protocol):
-    """One customer at the close of `day`, as known now."""
+    """One customer at the close of `day`, as known now.
+
+    Days after `day` may be asked for too: with what is known of them, since value dates may lie ahead of the close.
+    """
 
     @property
     def day(self) -> Day:
@@ -147,7 +150,7 @@ class View(Protocol):
         """The highest end-of-day AUM from `first` to `last`, and the latest day of it."""
 
     def next_change(self) -> Day:
-        """The first day after `day` on which a value date already taken changes AUM; 0: none."""
+        """The first day after `day` on which a value date already taken moves or closes an AUM account; 0: none."""
 
     def month_so_far(self) -> MonthSoFar:
         """AUM of the month up to the day (DOMAIN §3)."""
@@ -162,8 +165,8 @@ class View(Protocol):
         payment_platform, and large amounts.
         """
 
-    def payrolls(self, month: Month) -> Sequence[Payroll]:
-        """Payrolls of a month not reversed, by day."""
+    def payrolls(self, first: Day, last: Day) -> Sequence[Payroll]:
+        """Payrolls by value date, not reversed, in log order, of the last months; those brought forward first."""
 
     def maturities(self) -> Mapping[str, Maturity]:
         """What is said of the maturity of accounts, by account_id."""
@@ -179,6 +182,9 @@ class View(Protocol):
 
     def open_accounts(self) -> Sequence[str]:
         """AUM accounts that are open at the end of the day, by account_id."""
+
+    def raised_on(self, code: str) -> Day:
+        """Business date of the last raise of a code before `day` that was not withdrawn; 0: none."""
 
     def last_activity(self) -> Activity | None:
         """The last sign of life on or before the day (DOMAIN §5, dormant)."""

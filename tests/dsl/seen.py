@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Self
 
-from aggregates.dates import Day, Month, day_of, days_in, last_day, month_of
+from aggregates.dates import Day, day_of, days_in, last_day, month_of
 from aggregates.dates import first_day as first_of
 from aggregates.outlook import MonthSoFar
 from aggregates.policy import Policy
@@ -65,6 +65,7 @@ class Seen:
     paid_in: Sequence[Payroll] = ()
     terms: Mapping[str, Maturity] = field(default_factory=dict)
     came_to_term: Sequence[Matured] = ()
+    raised: Mapping[str, Sequence[Day]] = field(default_factory=dict)
     activities: Sequence[Activity] = ()
     complained: Sequence[Complaint] = ()
     rated: Sequence[Rating] = ()
@@ -91,7 +92,8 @@ class Seen:
         return max((self.aum(day), day) for day in range(first, last + 1))
 
     def next_change(self) -> Day:
-        return min((day for steps in self._steps() for day in steps if day > self.day), default=0)
+        moves = [day for steps in self._steps() for day in steps]
+        return min((day for day in [*moves, *(each.day for each in self.closed)] if day > self.day), default=0)
 
     def month_so_far(self) -> MonthSoFar:
         month = month_of(self.day)
@@ -105,8 +107,8 @@ class Seen:
     def outs(self, first: Day, last: Day) -> Sequence[Out]:
         return [each for each in self.paid_out if first <= each.day <= last]
 
-    def payrolls(self, month: Month) -> Sequence[Payroll]:
-        return sorted((each for each in self.paid_in if month_of(each.day) == month), key=lambda each: each.day)
+    def payrolls(self, first: Day, last: Day) -> Sequence[Payroll]:
+        return [each for each in self.paid_in if first <= each.day <= last]
 
     def maturities(self) -> Mapping[str, Maturity]:
         return self.terms
@@ -123,6 +125,9 @@ class Seen:
     def open_accounts(self) -> Sequence[str]:
         gone = {each.account_id for each in self.closed if each.day <= self.day}
         return sorted(name for name, steps in self.accounts.items() if name not in gone and min(steps) <= self.day)
+
+    def raised_on(self, code: str) -> Day:
+        return max((day for day in self.raised.get(code, ()) if day < self.day), default=0)
 
     def last_activity(self) -> Activity | None:
         past = [each for each in self.activities if each.day <= self.day]
