@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from aggregates.account import Account, month_sum, roll
 from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
+from aggregates.profile import Profile, end_management
 from aggregates.tiers import ORDINARY, TimelineEntry
 from events.codec import DAYS
 from events.decisions import (
@@ -68,6 +69,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     accounts: dict[str, Account]
     story: Story | None = None
     conduct: Conduct | None = None
+    profile: Profile | None = None
 
     @property
     def tier(self) -> Tier:
@@ -98,6 +100,13 @@ def story_of(customer: Customer) -> Story:
     if customer.story is None:
         customer.story = new_story()
     return customer.story
+
+
+def profile_of(customer: Customer) -> Profile:
+    """The customer's profile, begun if there was none."""
+    if customer.profile is None:
+        customer.profile = Profile()
+    return customer.profile
 
 
 def aum_sum(customer: Customer, month: Month) -> int:
@@ -148,7 +157,9 @@ def changed(customer: Customer, line: TierChanged, window: Day) -> None:
     if (line.before.state, line.before.level) != (line.after.state, line.after.level):
         story.since = day_of(line.effective_date)
     if line.kind != "restated":
+        was = story.tier
         set_tier(story, day_of(line.decided_at), line.tier, line.policy_version, window)
+        _leave(customer, story, was, day_of(line.decided_at))
 
 
 def moved(customer: Customer, line: TierMoved, window: Day) -> None:
@@ -159,7 +170,7 @@ def moved(customer: Customer, line: TierMoved, window: Day) -> None:
 def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
     """Evolve: the machine was run again; its timeline replaces the old one from the first restated month on."""
     story = story_of(customer)
-    start = first_day(month_from(line.from_month))
+    was, start = story.tier, first_day(month_from(line.from_month))
     story.timeline = [entry for entry in story.timeline if entry[0] < start]
     story.timeline.extend(line.timeline)
     story.tier = line.tier
@@ -167,6 +178,14 @@ def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
     story.late.clear()
     story.late_from = 0
     _forget(story, window)
+    _leave(customer, story, was, day_of(line.decided_at))
+
+
+def _leave(customer: Customer, story: Story, was: Tier, decided: Day) -> None:
+    """The relation with the manager ends where the machine came to the end of grace, now or as it was run again."""
+    came = [tier.state for _, tier in story.timeline[-2:]]
+    if was.state != "ordinary" and came == ["lapsed", "ordinary"]:
+        end_management(customer.profile, decided + 1)
 
 
 def brought(customer: Customer, r: CustomerBroughtForward) -> None:

@@ -13,9 +13,11 @@ from aggregates.account import Account
 from aggregates.checks import counted_month, refused_account, refused_age, refused_currency, refused_date
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
+from aggregates.master_data import take_master_data
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
 from aggregates.postings import cause_of, legs_of, reference_of
+from aggregates.profile import EVOLVE as PROFILES
 from aggregates.shard import Shard, post_leg
 from aggregates.specials import take_grant, take_revocation
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
@@ -311,6 +313,7 @@ TAKE: dict[type[Record], Callable[[Shard, Any, Record | None, Customer | None], 
     Reversal: _reversal,
     SpecialVipGranted: take_grant,
     SpecialVipRevoked: take_revocation,
+    **dict.fromkeys(PROFILES, take_master_data),
     BusinessDayClosed: _day_closed,
 }
 """Every record type that is taken and the function that judges it."""

@@ -11,8 +11,19 @@ import msgspec
 from msgspec import UNSET
 
 from aggregates import account as accounts
+from aggregates import profile as profiles
 from aggregates.account import Account
-from aggregates.customer import Customer, brought, changed, moved, rerun, restated, roll_accounts, story_of
+from aggregates.customer import (
+    Customer,
+    brought,
+    changed,
+    moved,
+    profile_of,
+    rerun,
+    restated,
+    roll_accounts,
+    story_of,
+)
 from aggregates.customers import Customers
 from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
 from aggregates.packing import freeze, waken
@@ -431,6 +442,10 @@ def _unparked(shard: Shard, line: CustomerUnparked) -> None:
     shard.index_special(line.customer_id, customer.tier)
 
 
+def _profiled(evolve: Callable[[profiles.Profile, Any], None]) -> Callable[[Shard, Any], None]:
+    return lambda shard, r: evolve(profile_of(shard.customers.ensure(r.customer_id)), r)
+
+
 def _nothing(shard: Shard, line: Record | Decision) -> None:
     """A line that changes no state."""
 
@@ -449,6 +464,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     Reversal: _nothing,
     SpecialVipGranted: _asked,
     SpecialVipRevoked: _asked,
+    **{kind: _profiled(evolve) for kind, evolve in profiles.EVOLVE.items()},
     BusinessDayClosed: _close,
     TierChanged: _tier_changed,
     TierMoved: _tier_moved,

@@ -11,6 +11,7 @@ from aggregates.as_of import TierLine, tell
 from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day
 from aggregates.policy import Policies
+from aggregates.profile import EVOLVE as PROFILES
 from aggregates.shard import Shard
 from aggregates.waiting import Calendar
 from events.decisions import AccountDaysKept, PostingReversed, Tier
@@ -18,13 +19,14 @@ from events.fields import Record
 from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
 from processors.stored import Line
 
-_ON_ACCOUNTS: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
+_EVOLVED: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
     AccountOpened,
     AccountClosed,
     MoneyRecord,
     ValuationUpdated,
     AccountDaysKept,
     PostingReversed,
+    *PROFILES,
 )
 
 
@@ -44,7 +46,7 @@ class Past:
 
     def add(self, line: Line) -> list[int]:
         """Fold one line in, and tell what it moved: place of the account among the customer's, day, amount, flat."""
-        if isinstance(line, _ON_ACCOUNTS):
+        if isinstance(line, _EVOLVED):
             self._shard.evolve(line)
         elif isinstance(line, TierLine):
             tell(self.customer, line)

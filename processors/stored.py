@@ -38,19 +38,24 @@ def decode_lines(body: bytes) -> list[Line]:
 _REDACTED = "*"
 
 
-def _personal(struct: type[msgspec.Struct]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
-    """(field, personal fields inside it if it is an object, whether it is required) of a record type."""
+def _personal(struct: type[msgspec.Struct]) -> tuple[tuple[str, dict[str, Any], bool], ...]:
+    """(field, personal fields inside it if it is an object and what each leaves behind, whether it is required)."""
     found = []
     required = {f.name for f in msgspec.structs.fields(struct) if f.required}
     for field, annotation in hints(struct).items():
         part = part_of(annotation)
         if part is not None:
-            inner = tuple(name for name, _, _ in _personal(part))
+            inner = {name: _left(is_required) for name, _, is_required in _personal(part)}
             if inner:
                 found.append((field, inner, field in required))
         elif any((meta.extra_json_schema or {}).get("x-personal") for meta in metas(annotation)):
-            found.append((field, (), field in required))
+            found.append((field, {}, field in required))
     return tuple(found)
+
+
+def _left(is_required: bool) -> Any:
+    """What a personal field leaves behind in the record as it is stored."""
+    return _REDACTED if is_required else UNSET
 
 
 PERSONAL = {record_type: _personal(record_type) for record_type in RECORDS.values()}
@@ -67,12 +72,12 @@ def _parted(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if not inner:
             hidden[field] = value
-            changes[field] = _REDACTED if required else UNSET
+            changes[field] = _left(required)
             continue
         part = {name: each for name in inner if (each := getattr(value, name)) is not UNSET}
         if part:
             hidden[field] = part
-            changes[field] = msgspec.structs.replace(value, **dict.fromkeys(part, UNSET))
+            changes[field] = msgspec.structs.replace(value, **{name: inner[name] for name in part})
     return hidden, changes
 
 

@@ -127,6 +127,25 @@ def revoked(customer_id: str, *, on: str, at: str | None = None, **more: Any) ->
     )  # fmt: skip
 
 
+def registered(customer_id: str, *, at: str, name: str = "张小明", number: str = "X1", **more: Any) -> Record:
+    document = {"kind": "id_card", "number": number}
+    more = {"source": "crm", **more}
+    return record("customer_registered", customer_id, at=at, name=name, document=document, **more)
+
+
+def updated(customer_id: str, *, at: str, **more: Any) -> Record:
+    return record("customer_updated", customer_id, at=at, **{"source": "crm", **more})
+
+
+def assigned(customer_id: str, manager_id: str, *, at: str, **more: Any) -> Record:
+    return record("manager_assigned", customer_id, at=at, manager_id=manager_id, **{"source": "crm", **more})
+
+
+def consent(customer_id: str, *, at: str, granted: bool = True, purpose: str = "marketing", **more: Any) -> Record:
+    fields = {"purpose": purpose, "granted": granted, "source": "crm", **more}
+    return record("consent_changed", customer_id, at=at, **fields)
+
+
 def month(text: str, average: str, *, extra_minor: int = 0) -> MonthSum:
     """A month of which every day ended with this balance, plus so many minor units in its sum."""
     days = days_in(month_from(text))

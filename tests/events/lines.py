@@ -42,6 +42,8 @@ _MONEY_MAYBE = {
     "memo": _WORD,
     "transfer_id": _WORD,
 }
+_DOCUMENT = st.fixed_dictionaries({"kind": st.sampled_from(["id_card", "passport"]), "number": _WORD})
+_WHO_MAYBE = {**_MAYBE, "phone": _WORD, "branch": _WORD, "born_on": _DATE}
 _OUT_MAYBE = {**_MONEY_MAYBE, "book": _MINOR, "paid_to": _WORD, "units": _DECIMAL}
 _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "deposit": (_MONEY, _MONEY_MAYBE),
@@ -103,6 +105,13 @@ _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "reversal": (
         {**_CUSTOMER, "reverses": st.fixed_dictionaries({"event_id": _WORD}, optional={"source": st.just("core")})},
+        _MAYBE,
+    ),
+    "customer_registered": ({**_CUSTOMER, "name": _WORD, "document": _DOCUMENT}, _WHO_MAYBE),
+    "customer_updated": (_CUSTOMER, {**_WHO_MAYBE, "name": _WORD, "document": _DOCUMENT}),
+    "manager_assigned": ({**_CUSTOMER, "manager_id": _WORD}, {**_MAYBE, "branch": _WORD}),
+    "consent_changed": (
+        {**_CUSTOMER, "purpose": st.sampled_from(["marketing", "profiling"]), "granted": st.booleans()},
         _MAYBE,
     ),
     "special_vip_granted": (

@@ -233,6 +233,8 @@ MONEY = {
     "memo?": text(2000),
     "transfer_id?": word,
 }
+document = part(kind=word, number=word)
+PERSON = {"phone?": word, "branch?": word, "born_on?": day}
 OUT = {**MONEY, "book?": not_negative, "paid_to?": word, "units?": decimal}
 MONTH = part(month=month, sum=whole(None, None), days=whole(28, 31))
 FIELDS: dict[str, dict[str, Rule]] = {
@@ -286,6 +288,10 @@ FIELDS: dict[str, dict[str, Rule]] = {
         "payrolls?": listed(day),
     },
     "reversal": {**CUSTOMER, "reverses": part(event_id=word, source_maybe=source)},
+    "customer_registered": {**CUSTOMER, **PERSON, "name": text(200), "document": document},
+    "customer_updated": {**CUSTOMER, **PERSON, "name?": text(200), "document?": document},
+    "manager_assigned": {**CUSTOMER, "manager_id": word, "branch?": word},
+    "consent_changed": {**CUSTOMER, "purpose": word, "granted": flag},
     "special_vip_granted": {**CUSTOMER, "level": word, "reason": text(2000), "granted_by": word, "value_date": day},
     "special_vip_revoked": {**CUSTOMER, "reason": text(2000), "value_date": day},
     "business_day_closed": {

@@ -68,6 +68,8 @@ FULL: dict[str, Any] = {
     "payrolls": ["2025-12-15"],
     "reverses": {"event_id": "e0", "source": "core"}, "date": "2026-01-02", "working_day": True,
     "totals": {"count": 1, "signed_sum": -5}, "reason": "r", "granted_by": "g",
+    "name": "n", "document": {"kind": "id_card", "number": "1"}, "phone": "1", "branch": "B1", "born_on": "1990-03-07",
+    "manager_id": "M1", "purpose": "marketing", "granted": True,
     "event_id": "e1", "source": "core-1", "schema_version": 1, "occurred_at": "2026-01-02T10:00:00+08:00",
     "ext": {"a": [1.5, None]}, "customer_id": "C1",
 }  # fmt: skip

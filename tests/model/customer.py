@@ -10,6 +10,7 @@ from tests.model.tiers import Tier
 
 Record = dict[str, Any]
 SPECIAL = {"special_vip_granted", "special_vip_revoked"}
+MASTER = {"customer_registered", "customer_updated", "manager_assigned", "consent_changed"}
 TRANSACTIONS = MONEY | {
     "account_opened",
     "account_closed",

@@ -34,6 +34,7 @@ class Tamperer:
             self.second_close,
             self.second_close,
             self.inactive_type,
+            self.master_data,
             self.inconsistent_valuation,
             self.reversal_of_nothing,
             self.reversal_of_an_opening,
@@ -173,8 +174,20 @@ class Tamperer:
         others: list[tuple[str, Record]] = [
             ("loan_opened", loan),
             ("branch_visit", {"branch": "B1"}),
+            ("account_linked", {"account_id": "A1"}),
+            ("customers_merged", {"from_customer_id": "C9"}),
+        ]
+        kind, content = history.rng.choice(others)
+        history.emit(history.envelope(kind, person) | content)
+
+    def master_data(self, person: "Person") -> None:
+        """Who a customer is: taken, and of no effect on money or tiers."""
+        history = self.history
+        others: list[tuple[str, Record]] = [
             ("customer_registered", {"name": "Li", "document": {"kind": "id_card", "number": "X1"}}),
+            ("customer_updated", {"phone": "138", "branch": "B2"}),
             ("manager_assigned", {"manager_id": "M1"}),
+            ("consent_changed", {"purpose": "marketing", "granted": True}),
         ]
         kind, content = history.rng.choice(others)
         history.emit(history.envelope(kind, person) | content)
