@@ -27,6 +27,7 @@ from projections.table import Table
 from projections.tier_story import change_rows, stories
 from projections.tiers import UNDECIDED, tier_rows, tier_rows_at
 from projections.totals import Totals, totals_alerts
+from projections.trigger_steps import STANDING, TriggerSteps, step_rows
 
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
 
@@ -243,6 +244,36 @@ class Answers:
         )
         contents: Any = self._rows(sql, [count], few=True)
         return list(change_rows(contents))
+
+    def triggers(
+        self, customer: str | None = None, code: str | None = None, at: Moment | None = None, *, standing: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Steps of triggers as published (CONTRACT §5), by customer_id bytes, sequence.
+
+        code: those of one rule; at: those decided by then, with a business date up to its own. standing: of each trigger
+        that still asks for something to be done then the last step alone.
+        """
+        with self._standing():
+            at = at or self.moment()
+            by, values = "block <= ?", list[object]([at.known.basis.block])
+            if at.as_of:
+                by, values = f"{by} AND business_date <= ?", [*values, iso(at.as_of)]
+            where, asked = f"WHERE {by}", list(values)
+            for name, value in (("customer_id", customer), ("code", code)):
+                if value is not None:
+                    where, asked = f"{where} AND kept.{name} = ?", [*asked, value]
+            if standing:
+                where += f" AND step IN ({', '.join(map(repr, STANDING))}) AND NOT EXISTS ({self._later} AND {by})"
+                asked += values
+            sql = self._select(TriggerSteps.table, ("content",), where)
+            contents: Any = self._rows(sql, asked, few=customer is not None)
+            yield from step_rows(contents)
+
+    @property
+    def _later(self) -> str:
+        """A later step of the trigger of a row."""
+        same = " AND ".join(f"later.{name} = kept.{name}" for name in ("customer_id", "code", "key"))
+        return f"SELECT 1 FROM {self._from('trigger_steps')} AS later WHERE {same} AND later.sequence > kept.sequence"
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""

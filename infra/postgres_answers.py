@@ -240,6 +240,12 @@ class PostgresAnswers(Answers):
         """See ``Answers.tier_changes``."""
         return self._merged(customer, at, lambda shard, part: shard.tier_changes(customer, after, part))
 
+    def triggers(
+        self, customer: str | None = None, code: str | None = None, at: Moment | None = None, *, standing: bool = False
+    ) -> Iterator[Change]:
+        """See ``Answers.triggers``."""
+        return self._merged(customer, at, lambda shard, part: shard.triggers(customer, code, part, standing=standing))
+
     def knows(self, customer_id: str, at: Moment | None = None) -> bool:
         """See ``Answers.knows``."""
         with self._standing():

@@ -11,12 +11,14 @@ from projections.rejected import Rejected
 from projections.tier_story import TierStory
 from projections.tiers import Tiers
 from projections.totals import Totals
+from projections.trigger_steps import TriggerSteps
 
 PROJECTIONS: tuple[Projection, ...] = (
     Aum(),
     Moves(),
     Tiers(),
     TierStory(),
+    TriggerSteps(),
     Rejected(),
     Parked(),
     Alerts(),

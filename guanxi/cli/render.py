@@ -161,11 +161,11 @@ def put_json_lines(rows: Iterable[Row]) -> None:
 
 
 def put_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:
-    """CSV with a header; null is empty, what is no plain value is JSON."""
+    """CSV with a header; null and what a row leaves out are empty, what is no plain value is JSON."""
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(keys)
     for row in rows:
-        out.writerow([_csv_cell(row[key]) for key in keys])
+        out.writerow([_csv_cell(row.get(key)) for key in keys])
 
 
 def _csv_cell(value: Any) -> Any:

@@ -34,6 +34,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "rejected": Entry("rejected", "Records that were refused, and why."),
     },
     "For customer managers": {
+        "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
         "customer": Entry("customer", "Everything about one customer on a page."),
         "tiers": Entry("tiers", "Every customer's tier."),
         "aum": Entry("aum", "Balances and month averages."),

@@ -55,6 +55,18 @@ ALERTS: Final[dict[str, Words]] = {
     "parked_at_close": Words("日终搁置", "Parked at a close"),
 }
 
+STEPS: Final[dict[str, Words]] = {
+    "raised": Words("已触发", "Raised"),
+    "claimed": Words("已认领", "Claimed"),
+    "contacted": Words("已联系", "Contacted"),
+    "retained": Words("已挽留", "Retained"),
+    "lost": Words("已流失", "Lost"),
+    "no_need": Words("无需", "No need"),
+    "expired": Words("已过期", "Expired"),
+    "withdrawn": Words("已撤回", "Withdrawn"),
+}
+"""Steps in the life of a trigger."""
+
 LINES: Final[dict[str, Words]] = {
     "account_opened": Words("开户", "Account opened"),
     "account_closed": Words("销户", "Account closed"),
@@ -84,5 +96,6 @@ LINES: Final[dict[str, Words]] = {
     "integrity_alerted": Words("核对提示", "Integrity alert"),
     "record_parked": Words("记录搁置", "Record parked"),
     "customer_unparked": Words("解除搁置", "Unparked"),
+    "trigger_moved": Words("预警", "Trigger"),
 }
 """Lines of the log about a customer: records, and decisions on them."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from aggregates.dates import day_of
+from events.codec import to_json
 from guanxi.simulator import stream
 from infra.answers import Answers
 from processors.ports import ViewsUnusable
@@ -18,6 +20,7 @@ from projections.counts import Counts
 from projections.feed import Feed, Row
 from projections.moment import NothingKnown
 from projections.table import Table
+from tests.projections.steps import a_life, decided
 from tests.projections.world import World, close, money, opened, record, rows
 
 OpenViews = Callable[..., Any]
@@ -59,6 +62,8 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
             yield f"alerts {who} {at}", list(views.alerts(who, at))
             yield f"changes {who} {at}", list(views.tier_changes(who, at=at))
             yield f"later changes {who} {at}", list(views.tier_changes(who, 1, at))
+            yield f"triggers {who} {at}", list(views.triggers(who, at=at))
+            yield f"standing triggers {who} {at}", list(views.triggers(who, at=at, standing=True))
             if who is not None:
                 yield f"knows {who} {at}", views.knows(who, at)
             for month in (None, "2025-12", "2026-01", "2026-03", "2027-01"):
@@ -236,6 +241,28 @@ class ViewsConformance:
         with pytest.raises(NothingKnown, match="2026-01"):
             answers.moment(1)
         assert not answers.knows("C2")
+
+    def test_triggers_are_asked_by_customer_rule_day_and_whether_they_stand(
+        self, world: World, answers: Answers
+    ) -> None:
+        world.take(opened("C2", "A2", "2026-01-01"), opened("C1", "A1", "2026-01-01"))
+        decided(world, *(line for line in a_life() if line.business_date < "2026-01-12"))
+        world.put()
+        world.take(close("2026-01-12"))
+        decided(world, *(line for line in a_life() if line.business_date == "2026-01-12"))
+        world.put()
+        everyone = sorted(a_life(), key=lambda line: (line.customer_id, line.sequence))
+        assert [to_json(row) for row in answers.triggers()] == [to_json(line.published()) for line in everyone]
+        assert rows(answers.triggers("C1", "aum_drop"), "sequence") == [(1,), (4,), (5,)]
+        assert rows(answers.triggers(standing=True), "customer_id", "sequence") == [("C1", 3), ("C1", 5), ("C2", 3)]
+        assert rows(answers.triggers("C1", standing=True), "sequence") == [(3,), (5,)]
+        before = answers.moment(known_at=1)
+        assert rows(answers.triggers(at=before), "customer_id", "sequence") == [
+            *(("C1", n) for n in (1, 2, 3, 4)), ("C2", 1)
+        ]  # fmt: skip
+        assert rows(answers.triggers(at=before, standing=True), "customer_id", "sequence") == [("C1", 3), ("C2", 1)]
+        on_the_10th = answers.moment(day_of("2026-01-10"))
+        assert rows(answers.triggers("C1", at=on_the_10th, standing=True), "sequence") == [(1,), (2,)]
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_every_answer_is_that_of_a_file_told_all_at_once(

@@ -1,0 +1,92 @@
+"""`guanxi triggers`: steps as published, what stands, and how it reads; the steps are told to the views by hand."""
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.codec import to_json
+from projections.feed import Feed
+from projections.trigger_steps import SHOWN, TriggerSteps
+from tests.cli.conftest import opened, run, written
+from tests.projections.steps import a_life, decided
+from tests.projections.world import World
+from tests.projections.world import opened as an_account
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A log of two customers, whose views were told of triggers."""
+    folder = tmp_path_factory.mktemp("triggers")
+    records = written(folder / "r.jsonl", iter([opened("C1", "A1", 5), opened("C2", "A2", 5), opened("C3", "A3", 5)]))
+    found = f"sqlite:///{folder / 'bank.db'}"
+    assert run("ingest", str(records), "--log", found).exit_code == 0
+    world = World(folder)
+    world.take(an_account("C1", "A1", "2026-01-01"))
+    decided(world, *a_life())
+    tell(folder / "bank.db-views", world.feed())
+    world.views.close()
+    world.log.close()
+    return found
+
+
+def tell(views: Path, feed: Feed) -> None:
+    with sqlite3.connect(views) as connection:
+        places = ", ".join("?" * len(TriggerSteps.table.columns))
+        connection.executemany(f"INSERT INTO trigger_steps VALUES ({places})", TriggerSteps().rows(feed))
+    connection.close()
+
+
+def asked(log: str, *args: str) -> list[dict[str, Any]]:
+    result = run("triggers", "--log", log, *args)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_rows_are_the_published_bytes(log: str) -> None:
+    lines = sorted(a_life(), key=lambda each: (each.customer_id, each.sequence))
+    expected = b"".join(to_json(line.published()) + b"\n" for line in lines)
+    assert run("triggers", "--log", log).stdout_bytes == expected
+
+
+def test_what_stands_of_whom_and_of_which_rule(log: str) -> None:
+    assert [(row["id"], row["step"]) for row in asked(log, "--open")] == [
+        ("C1:near_upgrade:2026-01", "claimed"), ("C1:aum_drop:2026-01-12", "raised"), ("C2:dormant:2026-01-12", "raised"),
+    ]  # fmt: skip
+    assert [row["sequence"] for row in asked(log, "--customer", "C2")] == [1, 2, 3]
+    assert [row["sequence"] for row in asked(log, "--code", "aum_drop", "--customer", "C1")] == [1, 4, 5]
+    assert asked(log, "--customer", "C3") == []
+    nobody = run("triggers", "--customer", "C9", "--log", log)
+    assert (nobody.exit_code, nobody.stderr) == (1, "guanxi: C9: no such customer; guanxi tiers lists them all\n")
+
+
+def test_a_table_says_why_in_both_languages(log: str) -> None:
+    shown = run("triggers", "--customer", "C1", "--format", "table", "--log", log).stdout
+    for text in (
+        "已触发 Raised",
+        "已认领 Claimed",
+        "已撤回 Withdrawn",
+        "M1",
+        "2026-01-11",
+        "资产下降",
+        "AUM fell",
+        "会计日期",
+    ):
+        assert text in shown
+    assert "as of block" in shown.splitlines()[-1]
+    ended = run("triggers", "--customer", "C2", "--format", "table", "--log", log).stdout
+    assert "已过期 Expired" in ended
+
+
+def test_csv_leaves_empty_what_a_step_does_not_have(log: str) -> None:
+    table = list(csv.DictReader(io.StringIO(run("triggers", "--format", "csv", "--log", log).stdout)))
+    assert list(table[0]) == list(SHOWN)
+    found = {(row["customer_id"], row["sequence"]): row for row in table}
+    assert [found["C1", str(n)]["manager_id"] for n in (2, 3)] == ["", "M1"]
+    assert json.loads(found["C1", "4"]["cause"]) == [
+        {"source": "core", "event_id": "e7"}, {"source": "funds", "event_id": "e8"}
+    ]  # fmt: skip
