@@ -9,6 +9,7 @@ CUSTOMERS = "bank.customers.v1"
 CALENDAR = "bank.calendar.v1"
 
 TIER_CHANGES = "guanxi.tier-changes.v1"
+RETENTION_TRIGGERS = "guanxi.retention-triggers.v1"
 REJECTED = "guanxi.rejected.v1"
 """Topics of what goes out."""
 

@@ -12,13 +12,14 @@ goes on from there.
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import msgspec
 
-from events.catalog import TIER_CHANGES
+from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
 from infra.kafka_output import KafkaOutput
 from infra.postgres_tail import PostgresTail
 from processors.ports import LogUnusable
@@ -44,6 +45,7 @@ class Published(msgspec.Struct):
     """
 
     tier_changes: int = 0
+    trigger_steps: int = 0
     refusals: int = 0
     trouble: str | None = None
     waits: bool = False
@@ -177,9 +179,10 @@ class Relay:
                 await self._aside(reading.look)
 
     def _count(self, batch: Batch) -> None:
-        changes = sum(message.topic == TIER_CHANGES for message in batch.messages)
-        self.published.tier_changes += changes
-        self.published.refusals += len(batch.messages) - changes
+        topics = Counter(message.topic for message in batch.messages)
+        self.published.tier_changes += topics[TIER_CHANGES]
+        self.published.trigger_steps += topics[RETENTION_TRIGGERS]
+        self.published.refusals += topics[REJECTED]
         self._pause = FIRST_PAUSE_S
 
     def _troubled(self, why: str) -> None:

@@ -102,6 +102,7 @@ class _Relaying(mode.Service):
         published = self._relay.published
         return {
             "tier_changes": published.tier_changes,
+            "trigger_steps": published.trigger_steps,
             "refusals": published.refusals,
             "waits": published.waits,
             "trouble": self._ended or published.trouble or "",

@@ -19,7 +19,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
-from events.catalog import REJECTED, TIER_CHANGES
+from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
 from events.codec import to_json
 from infra.kafka_client import NEEDS_A_PERSON, drop, heard, partitions, said
 from processors.outgoing import Message
@@ -30,6 +30,7 @@ POSITIONS: Final = "guanxi.relay.v1"
 ANSWERS_WITHIN_S: Final = 10
 TRANSACTION_S: Final = 20
 """Kafka gives up a transaction that is older; until then subscribers see nothing behind it."""
+_TOPICS: Final = (TIER_CHANGES, RETENTION_TRIGGERS, REJECTED, POSITIONS)
 _BATCH_BYTES: Final = 512 * 1024
 _LOOKS: Final = 10
 _LOOK_S: Final = 0.3
@@ -74,8 +75,8 @@ class KafkaOutput:
                 request_timeout_ms=ANSWERS_WITHIN_S * 1000,
             )
             await asyncio.wait_for(producer.start(), TRANSACTION_S + ANSWERS_WITHIN_S)
-            self._partitions = await partitions(producer, TIER_CHANGES, REJECTED, POSITIONS)
-            for topic in (TIER_CHANGES, REJECTED, POSITIONS):
+            self._partitions = await partitions(producer, *_TOPICS)
+            for topic in _TOPICS:
                 if topic not in self._partitions:
                     raise OutputUnusable(
                         f"{self._address}: there is no topic {topic}; make it as infra/cluster/topics.txt says"

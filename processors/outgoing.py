@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from events.catalog import REJECTED, TIER_CHANGES
+from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
 from events.codec import to_json
-from events.decisions import RecordRefused, TierChanged
+from events.decisions import RecordRefused, TierChanged, TriggerMoved
 from processors.ports import Block
 from processors.stored import decode_line
 
-_LEAVE = (TierChanged, RecordRefused)
+_LEAVE = (TierChanged, TriggerMoved, RecordRefused)
 # A line of the log begins with its type, and no record has the type of a decision.
 _LINES = re.compile(
     b'^{"type":"(?:%s)".*$' % "|".join(str(cls.__struct_config__.tag) for cls in _LEAVE).encode(), re.MULTILINE
@@ -47,6 +47,8 @@ def messages_of(block: Block, source: str, shard: int, behind: int = 0) -> Itera
             match decode_line(found[0]):
                 case TierChanged() as change:
                     yield line, _tier_change(change, block, source)
+                case TriggerMoved() as step:
+                    yield line, _trigger_step(step, block, source)
                 case RecordRefused() as refusal:
                     yield line, _refusal(refusal, block, source, f"{shard}:{block.first + line}")
 
@@ -54,6 +56,16 @@ def messages_of(block: Block, source: str, shard: int, behind: int = 0) -> Itera
 def _tier_change(change: TierChanged, block: Block, source: str) -> Message:
     headers = _headers(source, change.id, "guanxi.tier_change.v1", block.at, change.customer_id)
     return Message(TIER_CHANGES, change.customer_id.encode(), to_json(change.published()), headers, change.id)
+
+
+def _trigger_step(step: TriggerMoved, block: Block, source: str) -> Message:
+    """The id of a trigger is that of all its steps, so a message is named by the step's number.
+
+    Not by a number alone as a tier change is: within `ce_source` both would be the same id.
+    """
+    message_id = f"{step.customer_id}:trigger-{step.sequence}"
+    headers = _headers(source, message_id, "guanxi.retention_trigger.v1", block.at, step.customer_id)
+    return Message(RETENTION_TRIGGERS, step.customer_id.encode(), to_json(step.published()), headers, message_id)
 
 
 def _refusal(refusal: RecordRefused, block: Block, source: str, place: str) -> Message:

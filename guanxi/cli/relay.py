@@ -23,7 +23,7 @@ from guanxi.cli.options import Asked, common, say
 @common
 @click.pass_obj
 def command(asked: Asked, kafka: str, no_transactions: bool, accept_restored: bool, once: bool) -> None:
-    """Publish tier changes and refusals of a log on PostgreSQL, each exactly once, until stopped.
+    """Publish tier changes, steps of triggers and refusals of a log on PostgreSQL, each exactly once, until stopped.
 
     One relay of a log is at work at a time; a second one waits and takes over when the first ends. Where it stands is kept
     in Kafka.
@@ -32,7 +32,10 @@ def command(asked: Asked, kafka: str, no_transactions: bool, accept_restored: bo
     done = asyncio.run(
         run(url, kafka, transactions=not no_transactions, accept_restored=accept_restored, once=once, say=say)
     )
-    click.echo(f"published {done.tier_changes:,} tier changes · {done.refusals:,} refusals")
+    click.echo(
+        f"published {done.tier_changes:,} tier changes · {done.trigger_steps:,} steps of triggers · "
+        f"{done.refusals:,} refusals"
+    )
 
 
 async def run(log: str, kafka: str, **how: Any) -> Any:

@@ -53,7 +53,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "log": Entry("log", "Make a log on PostgreSQL, or bring its tables up to date."),
         "rebuild": Entry("rebuild", "Make the views anew from the log, or check them."),
         "worker": Entry("worker", "Take records from Kafka into a log on PostgreSQL."),
-        "relay": Entry("relay", "Publish tier changes and refusals on Kafka."),
+        "relay": Entry("relay", "Publish tier changes, triggers and refusals on Kafka."),
         "position": Entry("position", "Positions in Kafka beside the log's; read on from another."),
         "cluster": Entry("cluster", "Kafka and PostgreSQL on this machine, to try and test."),
         "policy": Entry("policy_check", "Say whether a policy file is in order: policy check FILE."),

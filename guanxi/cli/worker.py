@@ -30,7 +30,7 @@ WEB_PORT = 6066
     metavar="N",
     help="Port on this machine of a page that says how it is: /health; default: none.",
 )
-@click.option("--relay", is_flag=True, help="Publish tier changes and refusals, too: guanxi relay in the same process.")
+@click.option("--relay", is_flag=True, help="Publish what was decided, too: guanxi relay in the same process.")
 @common
 @click.pass_obj
 def command(asked: Asked, kafka: str, data: Path | None, web_port: int, relay: bool) -> None:

@@ -78,7 +78,8 @@ def main() -> int:
             print(
                 f"round {number:>3}  {time.monotonic() - began:4.0f} s  {', '.join(f.__name__ for f in faults)}\n"
                 f"           messages {tally.messages:,} · taken {tally.taken:,} · refused {tally.refused:,} · again "
-                f"{tally.duplicates:,} · closes {tally.closes:,} · tier changes {tally.changes:,} · blocks {tally.blocks:,}"
+                f"{tally.duplicates:,} · closes {tally.closes:,} · tier changes {tally.changes:,} · "
+                f"steps of triggers {tally.steps:,} · blocks {tally.blocks:,}"
                 " · lost 0 · repeated 0",
                 flush=True,
             )

@@ -13,11 +13,23 @@ import json
 import sys
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, Block, Journal, Line, Message, Place, Topics
+from tests.chaos.written import (
+    CALENDAR,
+    RECORDS,
+    REJECTED,
+    TIER_CHANGES,
+    TRIGGERS,
+    Block,
+    Journal,
+    Line,
+    Message,
+    Place,
+    Topics,
+)
 from tests.model.bank import Bank
 from tests.simulation.auditor import Wrong, expect
 
@@ -40,6 +52,7 @@ class Tally(NamedTuple):
     duplicates: int
     closes: int
     changes: int
+    steps: int
     blocks: int
 
 
@@ -186,6 +199,16 @@ class ShardAudit:
         expect(self.where("tier changes"), dict(changes), {one: found for one, found in expected.items() if found})
         return changes
 
+    def steps(self) -> dict[str, list[Line]]:
+        """Steps of triggers of each customer as they must be published, by what the log says."""
+        found: dict[str, list[Line]] = defaultdict(list)
+        for line in self._lines:
+            if line["type"] == "trigger_moved":
+                trigger = f"{line['customer_id']}:{line['code']}:{line['key']}"
+                shown = {name: value for name, value in line.items() if name != "type"}
+                found[line["customer_id"]].append({"id": trigger, **shown})
+        return found
+
     def _originals(self) -> dict[Identity, Line]:
         found: dict[Identity, Line] = {}
         for topic in RECORDS:
@@ -226,9 +249,12 @@ def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> T
     copied = [identity_of(r) for m in calendar if (r := record_in(m.value)) and r.get("type") == CLOSED]
     expect("closes, of those on the calendar", closes[0], list(dict.fromkeys(copied)))
     changes: dict[str, list[Line]] = {}
+    steps: dict[str, list[Line]] = {}
     for shard in shards:
         changes |= shard.decided(policies)
-    published(topics, changes)
+        steps |= shard.steps()
+    published("tier changes", topics.of(TIER_CHANGES), changes, "{customer_id}:{sequence}")
+    published("triggers", topics.of(TRIGGERS), steps, "{customer_id}:trigger-{sequence}")
     refusals(topics, journal)
     return Tally(
         sum(len(found) for topic in RECORDS for found in topics.of(topic).values()),
@@ -237,26 +263,27 @@ def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> T
         sum(shard.duplicates for shard in shards),
         len(closes[0]),
         sum(map(len, changes.values())),
+        sum(map(len, steps.values())),
         sum(map(len, journal.shards)),
     )
 
 
-def published(topics: Topics, changes: dict[str, list[Line]]) -> None:
-    """Each customer's tier changes are on their topic as in the log: from 1 on, no gap, none twice, in one partition."""
+def published(what: str, there: Mapping[int, list[Message]], wanted: dict[str, list[Line]], id_form: str) -> None:
+    """Each customer's decisions are on their topic as in the log: from 1 on, no gap, none twice, in one partition."""
     found: dict[str, list[Line]] = defaultdict(list)
     partitions: dict[str, set[int]] = defaultdict(set)
-    for partition, messages in topics.of(TIER_CHANGES).items():
+    for partition, messages in there.items():
         for message in messages:
             change = json.loads(message.value or b"")
-            expect("key of a tier change", message.key, change["customer_id"].encode())
-            expect("id of a tier change", message.headers.get("ce_id"), change["id"].encode())
+            expect(f"keys of {what}", message.key, change["customer_id"].encode())
+            expect(f"ids of {what}", message.headers.get("ce_id"), id_form.format(**change).encode())
             found[change["customer_id"]].append(change)
             partitions[change["customer_id"]].add(partition)
     for customer, rows in found.items():
-        expect(f"partitions of {customer}", len(partitions[customer]), 1)
+        expect(f"{what}: partitions of {customer}", len(partitions[customer]), 1)
         numbers = [row["sequence"] for row in rows]
-        expect(f"published sequence of {customer}", numbers, list(range(1, len(rows) + 1)))
-    expect("published tier changes", dict(found), changes)
+        expect(f"{what}: published sequence of {customer}", numbers, list(range(1, len(rows) + 1)))
+    expect(f"published {what}", dict(found), wanted)
 
 
 def refusals(topics: Topics, journal: Journal) -> None:

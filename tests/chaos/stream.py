@@ -12,7 +12,7 @@ from infra.postgres_schema import create_log
 from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit
 from tests.chaos.load import Load
 from tests.chaos.players import Player, prepare
-from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, Journal, Topics
+from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Journal, Topics
 from tests.simulation.auditor import Wrong
 
 STUCK_AFTER_S: Final = 120
@@ -119,7 +119,11 @@ class Stream:
             for topic in RECORDS:
                 if (at := head.get((topic, number), 0)) < (end := topics.ends[topic, number]):
                     found.append(f"{topic} {number}: at {at} of {end}")
-        for topic, kind in ((TIER_CHANGES, "tier_changed"), (REJECTED, "record_refused")):
+        for topic, kind in (
+            (TIER_CHANGES, "tier_changed"),
+            (TRIGGERS, "trigger_moved"),
+            (REJECTED, "record_refused"),
+        ):
             wanted = sum(line["type"] == kind for blocks in journal.shards for b in blocks for line in b.lines)
             there = sum(map(len, topics.of(topic).values()))
             if there < wanted:

@@ -11,7 +11,19 @@ import pytest
 from guanxi.simulator import records
 from processors.partition import partition_of
 from tests.chaos.auditor import COPY, POLICY_FILE, audit, identity_of
-from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TOPICS, Block, Journal, Line, Message, Topics
+from tests.chaos.written import (
+    CALENDAR,
+    RECORDS,
+    REJECTED,
+    TIER_CHANGES,
+    TOPICS,
+    TRIGGERS,
+    Block,
+    Journal,
+    Line,
+    Message,
+    Topics,
+)
 from tests.model.bank import Bank
 from tests.simulation.auditor import Wrong
 
@@ -75,6 +87,9 @@ class Right:
                 for change in model.tier_changes(customer)[self._told.get(customer, 0) :]:
                     lines.append({"type": "tier_changed", **change, "tier": []})
                     self._told[customer] = self._told.get(customer, 0) + 1
+                    # A trigger with every tier change: the model does not know them, but subscribers get them all.
+                    lines.append({"type": "trigger_moved", "sequence": self._told[customer], "customer_id": customer,
+                                  "code": "tier_at_risk", "key": change["decided_at"], "step": "raised"})  # fmt: skip
         elif outcome == "duplicate":
             self._duplicates[shard] += 1
         else:
@@ -101,6 +116,12 @@ class Right:
                 self.say(
                     place, json.dumps(shown).encode(), line["customer_id"].encode(), {"ce_id": line["id"].encode()}
                 )
+            elif line["type"] == "trigger_moved":
+                customer = line["customer_id"]
+                named = f"{customer}:{line['code']}:{line['key']}"
+                shown = {"id": named, **{name: value for name, value in line.items() if name != "type"}}
+                place, headers = (TRIGGERS, partition_of(customer, SHARDS)), f"{customer}:trigger-{line['sequence']}"
+                self.say(place, json.dumps(shown).encode(), customer.encode(), {"ce_id": headers.encode()})
             elif line["type"] == "record_refused":
                 self.say((REJECTED, 0), json.dumps(line).encode(), None)
         self.topics.ends = {place: len(found) for place, found in self.topics.messages.items()}
@@ -116,6 +137,10 @@ class Right:
     def changes(self) -> list[Message]:
         """The partition with the most tier changes."""
         return max(self.topics.of(TIER_CHANGES).values(), key=len)
+
+    def steps(self) -> list[Message]:
+        """The partition with the most steps of triggers."""
+        return max(self.topics.of(TRIGGERS).values(), key=len)
 
 
 def moves_money(line: Line) -> bool:
@@ -245,6 +270,23 @@ def published_otherwise(right: Right) -> None:
     found[-1] = found[-1]._replace(value=(found[-1].value or b"").replace(b'"watch": 0', b'"watch": 2'))
 
 
+def step_published_twice(right: Right) -> None:
+    found = right.steps()
+    found.append(found[-1]._replace(offset=len(found)))
+
+
+def step_not_published(right: Right) -> None:
+    """The first of two, so that a number is missing."""
+    found = right.steps()
+    later = next(m for m in found if m.headers["ce_id"].endswith(b":trigger-2"))
+    found.remove(next(m for m in found if m.key == later.key))
+
+
+def step_under_the_id_of_its_trigger(right: Right) -> None:
+    found = right.steps()
+    found[0] = found[0]._replace(headers={"ce_id": json.loads(found[0].value or b"")["id"].encode()})
+
+
 def refusal_published_twice(right: Right) -> None:
     found = right.topics.messages[REJECTED, 0]
     found.append(found[0])
@@ -281,6 +323,9 @@ SPOILT: dict[str, tuple[Callable[[Right], None], str]] = {
     "changes are published in another order": (published_in_another_order, "published sequence"),
     "changes of a customer are in two partitions": (published_elsewhere, "partitions of"),
     "a change is published otherwise": (published_otherwise, "published tier changes"),
+    "a step of a trigger is published twice": (step_published_twice, "triggers: published sequence"),
+    "a step of a trigger is not published": (step_not_published, "triggers: published sequence"),
+    "a step of a trigger is published otherwise": (step_under_the_id_of_its_trigger, "ids of triggers"),
     "a refusal is published twice": (refusal_published_twice, "published refusals"),
     "a refusal is not published": (refusal_not_published, "published refusals"),
 }  # fmt: skip

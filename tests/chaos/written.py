@@ -17,8 +17,9 @@ Line = dict[str, Any]
 
 RECORDS = ("bank.transactions.v1", "bank.interactions.v1", "bank.customers.v1")
 CALENDAR = "bank.calendar.v1"
-TIER_CHANGES, REJECTED = "guanxi.tier-changes.v1", "guanxi.rejected.v1"
-TOPICS = (*RECORDS, CALENDAR, TIER_CHANGES, REJECTED)
+TIER_CHANGES, TRIGGERS = "guanxi.tier-changes.v1", "guanxi.retention-triggers.v1"
+REJECTED = "guanxi.rejected.v1"
+TOPICS = (*RECORDS, CALENDAR, TIER_CHANGES, TRIGGERS, REJECTED)
 POLL_MS = 500
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from events.catalog import REJECTED, TIER_CHANGES
+from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
 from guanxi.relay import Relay
 from infra.cluster.topics import TOPICS
+from tests.projections.steps import moved
 from tests.relay.world import World, subscribed
 from tools.checks.docs import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "subscriber.md").read_text("utf-8")
+WRITTEN = (TIER_CHANGES, RETENTION_TRIGGERS, REJECTED)
 (EXAMPLE,) = ("\n".join(block.lines) for block in blocks(PAGE) if block.language == "python")
 
 
@@ -26,6 +28,7 @@ def published(postgres_url: str, kafka_address: str) -> Iterator[World]:
     world = World(postgres_url)
     world.customers("C1")
     world.refuse(1)
+    world.step(moved("C1", 1))
     list(world.months("C1", count=2))
 
     async def publish() -> None:
@@ -40,15 +43,15 @@ def published(postgres_url: str, kafka_address: str) -> Iterator[World]:
 
 def test_the_headers_are_those_of_the_messages(published: World, kafka_address: str) -> None:
     named = set(re.findall(r"`(ce_\w+|content-type)`", PAGE.partition("| header |")[2].partition("\n\n")[0]))
-    for topic in (TIER_CHANGES, REJECTED):
+    for topic in WRITTEN:
         ((headers, _, _), *_) = subscribed(kafka_address, published.name, topic)
         assert headers.keys() == named
         assert f"`{headers['ce_type']}`" in PAGE
 
 
 def test_the_topics_are_those_that_the_relay_writes() -> None:
-    assert set(re.findall(r"^\| `(guanxi\.[a-z.0-9-]+)` ", PAGE, re.MULTILINE)) == {TIER_CHANGES, REJECTED}
-    days = {topic.name: int(topic.settings["retention.ms"]) // 86_400_000 for topic in TOPICS if "guanxi.re" in topic.name
+    assert set(re.findall(r"^\| `(guanxi\.[a-z.0-9-]+)` ", PAGE, re.MULTILINE)) == set(WRITTEN)
+    days = {topic.name: int(topic.settings["retention.ms"]) // 86_400_000 for topic in TOPICS if REJECTED in topic.name
             and "retention.ms" in topic.settings}  # fmt: skip
     assert f"| {days[REJECTED]} days |" in PAGE
 

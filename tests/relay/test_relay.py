@@ -14,8 +14,9 @@ from events.codec import to_json
 from guanxi.relay import Published, Relay
 from processors import relay as rules
 from processors.relay import Fenced, LogRestored
+from tests.projections.steps import moved
 from tests.relay.conftest import Worlds
-from tests.relay.world import AT, REJECTED, Subscribed, World, ids, subscribed
+from tests.relay.world import AT, REJECTED, RETENTION_TRIGGERS, Subscribed, World, ids, subscribed
 
 
 def publish(world: World, kafka: str, *, transactions: bool = True, accept_restored: bool = False) -> Published:
@@ -65,6 +66,30 @@ def test_a_change_is_published_as_it_is_shown_with_the_headers_of_cloudevents(
     assert headers == {
         "ce_specversion": "1.0", "ce_id": "客户一:1", "ce_source": f"guanxi/{world.name}",
         "ce_type": "guanxi.tier_change.v1", "ce_subject": "客户一", "ce_partitionkey": "客户一", "ce_time": AT,
+        "content-type": "application/json",
+    }  # fmt: skip
+
+
+def test_a_step_of_a_trigger_is_published_as_it_is_shown_under_an_id_of_its_own(
+    worlds: Worlds, kafka_address: str
+) -> None:
+    world = worlds()
+    world.customers("C1")
+    next(world.months("C1"))
+    steps = [moved("C1", 1), moved("C1", 2, "claimed", manager_id="M1"), moved("C1:trigger", 1), moved("客户一", 1)]
+    world.step(*steps)
+    done = publish(world, kafka_address)
+    assert (done.tier_changes, done.trigger_steps, done.refusals) == (1, 4, 0)
+    found = subscribed(kafka_address, world.name, RETENTION_TRIGGERS)
+    assert {headers["ce_id"]: value for headers, _, value in found} == {
+        f"{step.customer_id}:trigger-{step.sequence}": to_json(step.published()) for step in steps
+    }
+    assert not set(ids(found)) & set(ids(subscribed(kafka_address, world.name)))
+    headers, key, _ = next(each for each in found if each[0]["ce_id"] == "客户一:trigger-1")
+    assert key == "客户一".encode()
+    assert headers == {
+        "ce_specversion": "1.0", "ce_id": "客户一:trigger-1", "ce_source": f"guanxi/{world.name}",
+        "ce_type": "guanxi.retention_trigger.v1", "ce_subject": "客户一", "ce_partitionkey": "客户一", "ce_time": AT,
         "content-type": "application/json",
     }  # fmt: skip
 

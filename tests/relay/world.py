@@ -11,8 +11,9 @@ from psycopg.sql import SQL, Identifier
 
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
-from events.catalog import REJECTED, TIER_CHANGES
-from events.decisions import RecordRefused, TierChanged
+from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
+from events.codec import to_json
+from events.decisions import RecordRefused, TierChanged, TriggerMoved
 from infra.ids import IdIndex
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
@@ -20,6 +21,7 @@ from infra.vault import Vault
 from processors.intake import Intake, Origin
 from processors.stored import decode_lines
 from processors.tail import Told
+from tests.conformance.event_log import draft
 from tests.projections.world import close, money, opened
 
 AT = "2026-01-01T00:00:00Z"
@@ -82,6 +84,11 @@ class World:
     def refuse(self, number: int, shard: int = 0) -> None:
         """A record that is refused."""
         self.take(money("deposit", "C1", "nowhere", number, "2026-01-02"), shard=shard)
+
+    def step(self, *steps: TriggerMoved, shard: int = 0) -> None:
+        """A block of steps of triggers, as if a close had decided them."""
+        lines = [(step.customer_id, to_json(step)) for step in steps]
+        self._logs[shard].append(draft(*lines, facts=0, at=AT))
 
     def decided(self) -> list[TierChanged]:
         """Every tier change in the log, shard by shard."""
@@ -149,4 +156,4 @@ def ids(messages: Iterable[Subscribed]) -> list[str]:
     return [headers["ce_id"] for headers, _, _ in messages]
 
 
-__all__ = ["REJECTED", "TIER_CHANGES", "World", "ids", "subscribed"]
+__all__ = ["REJECTED", "RETENTION_TRIGGERS", "TIER_CHANGES", "World", "ids", "subscribed"]
