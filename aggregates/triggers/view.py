@@ -4,6 +4,7 @@ A protocol, so that a rule can be specified beside a view written by hand. The r
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from aggregates.dates import Day
@@ -11,6 +12,9 @@ from aggregates.outlook import MonthSoFar
 from aggregates.policy import Policy
 from events.decisions import Cause, Tier
 from events.fields import MonthSum
+
+LAST: Day = date.max.toordinal()
+"""The last day there is: whatever is known of days ahead lies before it."""
 
 
 class Out(NamedTuple):
@@ -188,6 +192,9 @@ class View(Protocol):
 
     def last_activity(self) -> Activity | None:
         """The last sign of life on or before the day (DOMAIN §5, dormant)."""
+
+    def next_activity(self) -> Day:
+        """The first day after `day` with a sign of life that is already taken; 0: none."""
 
     def complaints(self) -> Sequence[Complaint]:
         """Complaints in log order that are open, or were until a short while ago."""

@@ -133,6 +133,9 @@ class Seen:
         past = [each for each in self.activities if each.day <= self.day]
         return max(past, key=lambda each: each.day) if past else None
 
+    def next_activity(self) -> Day:
+        return min((each.day for each in self.activities if each.day > self.day), default=0)
+
     def complaints(self) -> Sequence[Complaint]:
         return self.complained
 
