@@ -1,0 +1,67 @@
+"""``aum_drop``: much less AUM than at its highest of the last weeks (DOMAIN §5)."""
+
+from collections.abc import Iterator
+
+from aggregates.dates import Day, iso
+from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rule, Says, Share, money, yuan
+from aggregates.triggers.view import View
+
+
+class AumDropParameters(Cooling, frozen=True):
+    """share: what is left of the high, at most; high_at_least: lower highs do not count; window_days: to look back."""
+
+    share: Share = Share(70, 100)
+    high_at_least: Minor = 50_000_00
+    window_days: AtLeastOne = 30
+
+
+class AumDropEvidence(Evidence, frozen=True, kw_only=True, gc=False):
+    """high: the highest end-of-day AUM of the window; high_on: its latest day; records: the money out since then."""
+
+    high: int
+    high_on: str
+    now: int
+
+
+def find(view: View, parameters: AumDropParameters) -> Iterator[Found]:
+    """AUM now against the high of the window; a high of nothing is no high."""
+    day = view.day
+    now = view.aum(day)
+    high, on = view.high(day - parameters.window_days + 1, day)
+    if high > 0 and high >= parameters.high_at_least and parameters.share.at_most(now, high):
+        records = tuple(out.cause for out in view.outs(on + 1, day))
+        yield Found(iso(day), AumDropEvidence(high=high, high_on=iso(on), now=now, records=records))
+
+
+def due(view: View, _parameters: AumDropParameters) -> Day:
+    """The next day on which AUM moves: while it stays, the high of the window can only fall."""
+    return view.next_change()
+
+
+def worse(parameters: AumDropParameters, now: AumDropEvidence, last: AumDropEvidence) -> bool:
+    """Whether AUM fell by the same share once more. Of nothing there is no share."""
+    return last.now > 0 and parameters.share.at_most(now.now, last.now)
+
+
+def says(evidence: AumDropEvidence, currency: str) -> Says:
+    """From what to what, and by how many whole per cent."""
+    high, now = evidence.high, evidence.now
+    down = (high - now) * 100 // high
+    return Says(
+        zh=f"金融资产由 {evidence.high_on} 的 {yuan(high, currency)}降至 {yuan(now, currency)}，降幅 {down}%",
+        en=f"AUM is down {down}% from {money(high, currency)} on {evidence.high_on} to {money(now, currency)}",
+    )
+
+
+RULE = Rule(
+    code="aum_drop",
+    zh="资产下滑",
+    en="AUM drop",
+    parameters=AumDropParameters,
+    evidence=AumDropEvidence,
+    says=says,
+    find=find,
+    due=due,
+    worse=worse,
+    cools=True,
+)

@@ -1,0 +1,90 @@
+"""``outside_platform_drift``: money moves bit by bit to other banks and payment platforms (DOMAIN §5)."""
+
+from collections.abc import Iterator
+
+from aggregates.dates import Day, iso
+from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Rule, Says, Share, money, yuan
+from aggregates.triggers.view import LAST, Out, View
+
+OUTSIDE = frozenset({"other_bank", "payment_platform"})
+
+
+class OutsidePlatformDriftParameters(Cooling, frozen=True):
+    """count: transfers in the window; share: of AUM when it began, together; window_days: to look back."""
+
+    count: AtLeastOne = 3
+    share: Share = Share(20, 100)
+    window_days: AtLeastOne = 30
+
+
+class OutsidePlatformDriftEvidence(Evidence, frozen=True, kw_only=True, gc=False):
+    """sum: of `count` transfers; base: AUM on the day before the window; records: the transfers."""
+
+    count: int
+    sum: int
+    base: int
+
+
+def find(view: View, parameters: OutsidePlatformDriftParameters) -> Iterator[Found]:
+    """The transfers of the window against AUM before it."""
+    day = view.day
+    transfers = _outside(view, day - parameters.window_days + 1, day)
+    if len(transfers) < parameters.count:
+        return
+    total, base = sum(each.amount for each in transfers), view.aum(day - parameters.window_days)
+    if base > 0 and parameters.share.at_least(total, base):
+        records = tuple(each.cause for each in transfers)
+        yield Found(iso(day), OutsidePlatformDriftEvidence(count=len(transfers), sum=total, base=base, records=records))
+
+
+def due(view: View, parameters: OutsidePlatformDriftParameters) -> Day:
+    """The first day on which the window, moving on over what is known, makes it true; or the next transfer's own day.
+
+    A lower base is what makes it true without a transfer, so the days are tried one by one, as long as enough
+    transfers stay in the window.
+    """
+    day, window = view.day, parameters.window_days
+    known = sorted((each.day, each.amount) for each in _outside(view, day - window + 1, LAST))
+    past = [each for each in known if each[0] <= day]
+    coming = known[len(past)][0] if len(past) < len(known) else 0
+    total, was = sum(amount for _, amount in past), True
+    for ahead in range(day, coming or day + window):
+        while past and past[0][0] <= ahead - window:
+            total -= past.pop(0)[1]
+        if len(past) < parameters.count:
+            break
+        base = view.aum(ahead - window)
+        met = base > 0 and parameters.share.at_least(total, base)
+        if met and not was:
+            return ahead
+        was = met
+    return coming
+
+
+def _outside(view: View, first: Day, last: Day) -> list[Out]:
+    return [each for each in view.outs(first, last) if each.is_transfer and each.kind in OUTSIDE]
+
+
+def says(evidence: OutsidePlatformDriftEvidence, currency: str) -> Says:
+    """How often, how much, and how many whole per cent of what there was."""
+    total, base = evidence.sum, evidence.base
+    share = total * 100 // base
+    return Says(
+        zh=f"近期向他行及第三方支付平台转出 {evidence.count} 笔，共 {yuan(total, currency)}，"
+        f"占期初金融资产 {yuan(base, currency)}的 {share}%",
+        en=f"{evidence.count} transfers to other banks and payment platforms lately, {money(total, currency)} together: "
+        f"{share}% of the AUM of {money(base, currency)} before",
+    )
+
+
+RULE = Rule(
+    code="outside_platform_drift",
+    zh="外部平台分流",
+    en="Drift to outside platforms",
+    parameters=OutsidePlatformDriftParameters,
+    evidence=OutsidePlatformDriftEvidence,
+    says=says,
+    find=find,
+    due=due,
+    cools=True,
+)
