@@ -10,17 +10,16 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from aggregates.money import exponent, scaled, share
+from aggregates.money import exponent, scaled
 from aggregates.policy import DEFAULT_LADDER, Level, Policy
 from events.codec import CURRENCIES, SOURCES
+from guanxi.policy_words import Decimal, ShareText, Strict, ascending
 
-_DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?\Z", re.ASCII)
 _LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
 _DEFAULT_EXPONENT: Final = 2
 """Digits of the currency in which ``DEFAULT_LADDER`` is written."""
@@ -136,31 +135,12 @@ def _first_of_month(value: object) -> object:
     return value
 
 
-def _decimal(text: str) -> str:
-    if not _DECIMAL.match(text):
-        raise ValueError('should be a decimal number in quotes, such as "200000.00"')
-    return text
-
-
-def _share(text: str) -> str:
-    part, whole = share(_decimal(text))
-    if not 0 < part <= whole:
-        raise ValueError('should be above "0" and at most "1"')
-    return text
-
-
 def _known(texts: Mapping[str, None]) -> Callable[[str], str]:
     def test(text: str) -> str:
         texts[text]
         return text
 
     return test
-
-
-def _ascending(numbers: list[int]) -> list[int]:
-    if any(after <= before for before, after in pairwise(numbers)):
-        raise ValueError("should be ascending")
-    return numbers
 
 
 def _all_different(texts: list[str]) -> list[str]:
@@ -170,35 +150,27 @@ def _all_different(texts: list[str]) -> list[str]:
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
-_Decimal = Annotated[str, AfterValidator(_decimal)]
-_Share = Annotated[str, AfterValidator(_share)]
 _AtLeastOne = Annotated[int, Field(ge=1, le=10_000)]
 _ZeroOrMore = Annotated[int, Field(ge=0, le=10_000)]
 _Source = Annotated[str, AfterValidator(_known(SOURCES))]
 
 
-class _Strict(BaseModel):
-    """No other keys, and no value taken for another type's."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-class _Name(_Strict):
+class _Name(Strict):
     zh: str = ""
     en: str = ""
 
 
-class _Level(_Strict):
+class _Level(Strict):
     code: _Text
-    threshold: _Decimal
+    threshold: Decimal
     name: _Name = _Name()
 
 
-class _Calendar(_Strict):
+class _Calendar(Strict):
     sources: Annotated[list[_Source], Field(min_length=1), AfterValidator(_all_different)] | None = None
 
 
-class _Windows(_Strict):
+class _Windows(Strict):
     watch_months: _AtLeastOne = 3
     exit_months: _AtLeastOne = 6
     grace_months: _AtLeastOne = 2
@@ -206,7 +178,7 @@ class _Windows(_Strict):
     restatement_months: _AtLeastOne = 12
 
 
-class _Trigger(_Strict):
+class _Trigger(Strict):
     """What every trigger has."""
 
     enabled: bool = True
@@ -218,20 +190,20 @@ class _Cooling(_Trigger):
 
 
 class _AumDrop(_Cooling):
-    share: _Share = "0.70"
-    high_at_least: _Decimal = "50000.00"
+    share: ShareText = "0.70"
+    high_at_least: Decimal = "50000.00"
     window_days: _AtLeastOne = 30
 
 
 class _LargeOutflow(_Cooling):
-    at_least: _Decimal = "50000.00"
-    share: _Share = "0.20"
+    at_least: Decimal = "50000.00"
+    share: ShareText = "0.20"
     times: _AtLeastOne = 2
 
 
 class _Drift(_Cooling):
     count: _AtLeastOne = 3
-    share: _Share = "0.20"
+    share: ShareText = "0.20"
     window_days: _AtLeastOne = 30
 
 
@@ -247,7 +219,7 @@ class _MaturityUpcoming(_Trigger):
 
 class _MaturityUnrenewed(_Trigger):
     days: _AtLeastOne = 3
-    share: _Share = "0.80"
+    share: ShareText = "0.80"
 
 
 class _TierAtRisk(_Trigger):
@@ -255,12 +227,12 @@ class _TierAtRisk(_Trigger):
 
 
 class _NearUpgrade(_TierAtRisk):
-    share: _Share = "0.90"
+    share: ShareText = "0.90"
 
 
 class _Dormant(_Cooling):
     days: _AtLeastOne = 90
-    aum_at_least: _Decimal = "10000.00"
+    aum_at_least: Decimal = "10000.00"
 
 
 class _ComplaintOpen(_Trigger):
@@ -272,14 +244,16 @@ class _Dissatisfied(_Trigger):
 
 
 class _CreditWarning(_Trigger):
-    overdue: Annotated[list[_AtLeastOne], Field(min_length=1), AfterValidator(_ascending)] = [1, 30, 60, 90, 180]
+    overdue: Annotated[list[_AtLeastOne], Field(min_length=1), AfterValidator(ascending)] = Field(
+        default=[1, 30, 60, 90, 180]
+    )
 
 
 class _SpecialExpiring(_Trigger):
     days: _AtLeastOne = 30
 
 
-class _Triggers(_Strict):
+class _Triggers(Strict):
     """One table per code of CONTRACT §5, with its parameters and defaults."""
 
     aum_drop: _AumDrop = _AumDrop()
@@ -300,7 +274,7 @@ class _Triggers(_Strict):
     special_expiring: _SpecialExpiring = _SpecialExpiring()
 
 
-class _File(_Strict):
+class _File(Strict):
     version: _Text
     valid_from: Annotated[date, BeforeValidator(_first_of_month)] | None = None
     currency: Annotated[str, AfterValidator(_known(CURRENCIES))] = "CNY"
