@@ -1,8 +1,7 @@
 """The model bank: takes records one by one and says what follows from them, by brute force.
 
 It keeps every taken record and folds them again whenever it is asked; only the month sums of a customer are remembered,
-until that customer's next record. One shard. Loans, interactions and most customer records are out of its sight: their
-types are refused `type_not_active`.
+until that customer's next record. One shard. Types outside `active` are refused `type_not_active`.
 """
 
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from typing import Any
 
 from tests.model.books import Books
 from tests.model.customer import (
+    INTERACTIONS,
+    LOANS,
     MASTER,
     SPECIAL,
     TRANSACTIONS,
@@ -20,8 +21,9 @@ from tests.model.customer import (
     decoded,
     named_by,
     refuse_account,
+    refuse_loan,
 )
-from tests.model.ledger import MONEY, Account, Posting, legs_of
+from tests.model.ledger import LOAN_MONEY, MONEY, Account, Posting, legs_of
 from tests.model.months import (
     days_between,
     days_in,
@@ -40,6 +42,8 @@ class Bank(Books):
 
     `Bank(policies)`: parsed policy files (CONTRACT §3), one a version; none or {} are the built-in defaults.
     """
+
+    active = TRANSACTIONS | SPECIAL | MASTER
 
     # --- taking ------------------------------------------------------------------------------------------------------
 
@@ -71,10 +75,8 @@ class Bank(Books):
     def _refusal(self, record: Record) -> str | None:
         customer = self._customer(record["customer_id"])
         kind = record["type"]
-        if kind in MASTER:
-            return None
-        if kind not in TRANSACTIONS | SPECIAL:
-            return "type_not_active"
+        if kind not in self.active or kind in MASTER | INTERACTIONS:
+            return None if kind in self.active else "type_not_active"
         if record.get("currency", self.policies.currency) != self.policies.currency:
             return "currency_unsupported"
         if kind == "valuation_updated" and not consistent(record):
@@ -84,13 +86,17 @@ class Bank(Books):
         value_date = date.fromisoformat(record["value_date"])
         if value_date > date.fromisoformat(record["occurred_at"][:10]) + timedelta(days=1):
             return "value_date_in_future"
-        if kind == "special_vip_granted":
-            return self._refuse_grant(record)
-        if kind == "special_vip_revoked":
-            return None
+        if kind in SPECIAL:
+            return self._refuse_grant(record) if kind == "special_vip_granted" else None
         if kind == "customer_brought_forward":
             return self._refuse_brought_forward(customer, record)
+        return self._refuse_posting(customer, record, value_date)
+
+    def _refuse_posting(self, customer: Customer, record: Record, value_date: date) -> str | None:
+        kind = record["type"]
         refusal = refuse_account(customer, record, value_date)
+        if refusal is None and kind in LOANS:
+            refusal = refuse_loan(customer, record)
         if refusal is not None:
             return refusal
         if (legs_of(record) or kind == "valuation_updated") and self._too_old(value_date):
@@ -110,7 +116,7 @@ class Bank(Books):
         policy = self.policies.of_month(plus_months(record["value_date"][:7], 1))
         if brought_tier(record, policy) is None:
             return "bad_value"
-        if any(one["type"] in TRANSACTIONS | SPECIAL for one in customer.records):
+        if any(one["type"] in TRANSACTIONS | LOANS | SPECIAL for one in customer.records):
             return "not_first_record"
         if self._last_closed_month is not None:
             return "value_date_too_old"
@@ -120,12 +126,12 @@ class Bank(Books):
         original = named_by(customer, record)
         if original is None:
             return "reversal_unknown"
-        if original["type"] not in MONEY | {"valuation_updated"}:
+        if original["type"] not in MONEY | LOAN_MONEY | {"valuation_updated"}:
             return "bad_value"
         posting = _posting_of(customer, original)
         if posting.reversed_by is not None:
             return "already_reversed"
-        if self._too_old(posting.value_date):
+        if posting.moves_aum and self._too_old(posting.value_date):
             return "value_date_too_old"
         return None
 
@@ -172,6 +178,11 @@ class Bank(Books):
                 customer.accounts[record["account_id"]].closed_on = value_date
             self._check_on(value_date, record)
             return
+        if kind in LOANS:
+            customer.loans.add(record["loan_id"])
+        if kind in INTERACTIONS | LOANS - LOAN_MONEY:
+            customer.records.append(record)
+            return
         self._take_posting(customer, record)
 
     def _take_posting(self, customer: Customer, record: Record) -> None:
@@ -182,7 +193,9 @@ class Bank(Books):
             original = _posting_of(customer, named)
         value_date = original.value_date if original else date.fromisoformat(record["value_date"])
         legs = legs_of(record)
-        moves_aum = original is not None or bool(legs) or record["type"] == "valuation_updated"
+        moves_aum = bool(legs) or record["type"] == "valuation_updated"
+        if original is not None:
+            moves_aum = original.moves_aum
         last = self._last_closed_month
         month = self._effective_month(value_date)
         late_months = months_between(month, last) if moves_aum and last is not None else []
@@ -192,23 +205,15 @@ class Bank(Books):
         customer.forget()
         if record["type"] == "account_opened":
             customer.accounts[record["account_id"]] = Account(record["account_id"], value_date)
-        counted: int | None = None
         if original is not None:
             original.reversed_by = record["event_id"]
-            if original.valuation is None:
-                counted = -original.net_minor
-        elif moves_aum:
+            self._count(record, -original.net_minor, original.legs)
+        elif moves_aum or record["type"] in LOAN_MONEY:
             posting = Posting(self._position, record, value_date, legs)
             if record["type"] == "valuation_updated":
                 posting.valuation = (record["account_id"], record["market_value"])
-            else:
-                counted = posting.net_minor
+            self._count(record, posting.net_minor, legs)
             customer.postings.append(posting)
-        if counted is not None:
-            # A reversal has no booking day of its own: the core booked it when it happened.
-            booked = record["occurred_at"][:10] if original is not None else str(value_date)
-            booked_on = record.get("booked_on") or booked
-            self._booked.setdefault((record["source"], booked_on), []).append(counted)
 
         if late_months:
             customer.late.append(record)
@@ -217,6 +222,14 @@ class Bank(Books):
             after = self.month_sum(customer.customer_id, one)
             if after != before[one]:
                 self.restatements.append((customer.customer_id, one, before[one], after, _cause(record)))
+
+    def _count(self, record: Record, net_minor: int, legs: list[tuple[str, int]]) -> None:
+        """Counts for the control totals what has legs."""
+        # A reversal has no booking day of its own: the core booked it when it happened.
+        booked = record["occurred_at"][:10] if record["type"] == "reversal" else record["value_date"]
+        if legs:
+            booked_on = record.get("booked_on") or booked
+            self._booked.setdefault((record["source"], booked_on), []).append(net_minor)
 
     def _decide_special(self, customer: Customer, record: Record, open_day: date) -> None:
         customer.specials.append((open_day, record))

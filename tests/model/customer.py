@@ -19,6 +19,22 @@ TRANSACTIONS = MONEY | {
     "customer_brought_forward",
     "reversal",
 }
+LOANS = {"loan_opened", "loan_disbursed", "loan_repaid", "loan_overdue", "loan_classified"}
+INTERACTIONS = {
+    "branch_visit",
+    "phone_call",
+    "app_session",
+    "message",
+    "campaign_contact",
+    "campaign_response",
+    "product_enquiry",
+    "complaint_filed",
+    "complaint_resolved",
+    "satisfaction_rated",
+    "identity_verified",
+    "trigger_claimed",
+    "manager_contact",
+}
 
 
 @dataclass
@@ -29,6 +45,7 @@ class Customer:
     records: list[Record] = field(default_factory=list)  # taken, in log order
     accounts: dict[str, Account] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
+    loans: set[str] = field(default_factory=set)
     start: Tier = field(default_factory=Tier)  # brought forward, or ordinary
     brought_months: dict[str, int] = field(default_factory=dict)
     specials: list[tuple[date, Record]] = field(default_factory=list)  # (open day, grant or revocation)
@@ -66,14 +83,22 @@ def refuse_account(customer: Customer, record: Record, value_date: date) -> str 
     """The refusal word if an account named by the record is unknown, exists already or is closed (DOMAIN §3)."""
     if record["type"] == "account_opened":
         return "account_exists" if record["account_id"] in customer.accounts else None
-    other = [record.get("funded_from"), record.get("paid_to")]
-    for account_id in [record["account_id"], *(one for one in other if one is not None)]:
+    named = [record.get(name) for name in ("account_id", "funded_from", "paid_to", "paid_from")]
+    for account_id in [one for one in named if one is not None]:
         account = customer.accounts.get(account_id)
         if account is None or value_date < account.opened_on:
             return "account_unknown"
         if account.closed_on is not None and value_date > account.closed_on:
             return "account_closed"
     return None
+
+
+def refuse_loan(customer: Customer, record: Record) -> str | None:
+    """The refusal word if a loan named by the record is unknown or exists already; a first payout makes it exist."""
+    if record["type"] == "loan_opened":
+        return "loan_exists" if record["loan_id"] in customer.loans else None
+    unknown = record["loan_id"] not in customer.loans
+    return "loan_unknown" if unknown and record["type"] != "loan_disbursed" else None
 
 
 def named_by(customer: Customer, reversal: Record) -> Record | None:

@@ -9,6 +9,7 @@ from tests.model.months import days_between, first_day, last_day
 CREDITS = {"deposit", "transfer_in", "interest_credited", "payroll_credited"}
 DEBITS = {"withdrawal", "transfer_out", "fee_charged"}
 MONEY = CREDITS | DEBITS | {"product_purchased", "product_redeemed", "product_matured"}
+LOAN_MONEY = {"loan_disbursed", "loan_repaid"}
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Account:
 
 @dataclass
 class Posting:
-    """A taken record that changes an AUM balance. Legs are (account_id, minor units), signed."""
+    """A taken record that changes an AUM balance or a loan. Legs are (account_id, minor units), signed."""
 
     position: int
     record: dict[str, Any]
@@ -30,6 +31,11 @@ class Posting:
     legs: list[tuple[str, int]] = field(default_factory=list)
     valuation: tuple[str, int] | None = None
     reversed_by: str | None = None
+
+    @property
+    def moves_aum(self) -> bool:
+        """Whether an AUM balance changes; not so where a loan moves without an account."""
+        return bool(self.legs) or self.valuation is not None
 
     @property
     def net_minor(self) -> int:
@@ -58,6 +64,10 @@ def legs_of(record: dict[str, Any]) -> list[tuple[str, int]]:
         return legs
     if kind == "account_opened" and record.get("opening_balance"):
         return [(account_id, record["opening_balance"])]
+    if kind == "loan_disbursed" and record.get("paid_to") is not None:
+        return [(record["paid_to"], record["amount"])]
+    if kind == "loan_repaid" and record.get("paid_from") is not None:
+        return [(record["paid_from"], -record["amount"])]
     return []
 
 
