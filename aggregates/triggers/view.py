@@ -3,7 +3,7 @@
 A protocol, so that a rule can be specified beside a view written by hand. The real one is ``aggregates.triggers.seen``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -152,6 +152,9 @@ class View(Protocol):
 
     def high(self, first: Day, last: Day) -> tuple[int, Day]:
         """The highest end-of-day AUM from `first` to `last`, and the latest day of it."""
+
+    def levels(self, first: Day, last: Day) -> Iterable[tuple[Day, Day, int]]:
+        """AUM from `last` back to `first`, by stretches: (first day, last day, end-of-day AUM of each of these days)."""
 
     def next_change(self) -> Day:
         """The first day after `day` on which a value date already taken moves or closes an AUM account; 0: none."""

@@ -5,7 +5,7 @@ was taken. ``at`` is the same customer at the close of another day, without any 
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Self
@@ -90,6 +90,9 @@ class Seen:
 
     def high(self, first: Day, last: Day) -> tuple[int, Day]:
         return max((self.aum(day), day) for day in range(first, last + 1))
+
+    def levels(self, first: Day, last: Day) -> Iterable[tuple[Day, Day, int]]:
+        return [(day, day, self.aum(day)) for day in range(last, first - 1, -1)]
 
     def next_change(self) -> Day:
         moves = [day for steps in self._steps() for day in steps]
