@@ -50,7 +50,7 @@ def find(view: View, parameters: LargeOutflowParameters) -> Iterator[Found]:
     day = view.day
     outs = [each for each in view.outs(day, day) if each.kind not in STAYS]
     out = sum(each.amount for each in outs)
-    if not outs or out < parameters.at_least:
+    if out < parameters.at_least:
         return
     before, now = view.aum(day - 1), view.aum(day)
     loss = min(out, before - now)

@@ -38,26 +38,29 @@ def find(view: View, parameters: OutsidePlatformDriftParameters) -> Iterator[Fou
 
 
 def due(view: View, parameters: OutsidePlatformDriftParameters) -> Day:
-    """The first day on which the window, moving on over what is known, makes it true; or the next transfer's own day.
+    """The next day on which a lower base may make it true, while enough transfers stay; or the next transfer's own day.
 
-    A lower base is what makes it true without a transfer, so the days are tried one by one, as long as enough
-    transfers stay in the window.
+    Without a transfer the window only empties, so a base that stays cannot make true what it did not the day before.
     """
     day, window = view.day, parameters.window_days
     known = sorted((each.day, each.amount) for each in _outside(view, day - window + 1, LAST))
     past = [each for each in known if each[0] <= day]
     coming = known[len(past)][0] if len(past) < len(known) else 0
-    total, was = sum(amount for _, amount in past), True
-    for ahead in range(day, coming or day + window):
-        while past and past[0][0] <= ahead - window:
-            total -= past.pop(0)[1]
-        if len(past) < parameters.count:
+    total, left = sum(amount for _, amount in past), len(past)
+    if left < parameters.count:
+        return coming
+    before = 0
+    for since, _, base in reversed([*view.levels(day - window, day - 1)]):
+        ahead = since + window
+        while left and past[-left][0] <= since:
+            total -= past[-left][1]
+            left -= 1
+        if left < parameters.count:
             break
-        base = view.aum(ahead - window)
-        met = base > 0 and parameters.share.at_least(total, base)
-        if met and not was:
-            return ahead
-        was = met
+        is_lower = day < ahead and (base < before or before <= 0)
+        if is_lower and base > 0 and parameters.share.at_least(total, base):
+            return min(ahead, coming or ahead)
+        before = base
     return coming
 
 

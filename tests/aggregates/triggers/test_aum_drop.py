@@ -37,6 +37,7 @@ def test_the_high_lies_in_the_last_thirty_days(days_ago: int, fires: bool) -> No
 def test_what_a_manager_reads() -> None:
     outs = [
         out(DAY - 9, 10_000_00, name=1),
+        out(DAY - 6, 5_000_00, name=4),
         out(DAY - 2, 25_000_00, "cash", name=3),
         out(DAY - 5, 15_000_00, "same_bank", name=2),
     ]
