@@ -34,21 +34,10 @@ def find(view: View, parameters: MaturityUpcomingParameters) -> Iterator[Found]:
 
 
 def due(view: View, parameters: MaturityUpcomingParameters) -> Day:
-    """The next day on which an account with money in it is that near its term."""
-    return min((day for day in _days(view, parameters.days) if day), default=0)
-
-
-def _days(view: View, days: int) -> Iterator[Day]:
-    """Per account: when it is near, or, near without money in it, when balances move next."""
-    for account_id, term in view.maturities().items():
-        is_near = term.on - days <= view.day
-        first = view.day + 1 if is_near else term.on - days
-        if first >= term.on or (is_near and view.balance(account_id, view.day) > 0):
-            continue
-        if view.balance(account_id, first) > 0:
-            yield first
-        elif (change := view.next_change()) < term.on:
-            yield change
+    """When the next account with money in it is that near its term, or balances move."""
+    near = ((account_id, term.on - parameters.days) for account_id, term in view.maturities().items())
+    days = [day for account_id, day in near if day > view.day and view.balance(account_id, day) > 0]
+    return min((day for day in (*days, view.next_change()) if day), default=0)
 
 
 def says(evidence: MaturityUpcomingEvidence, currency: str) -> Says:

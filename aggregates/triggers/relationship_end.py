@@ -50,9 +50,9 @@ def _ends(view: View) -> Iterator[Found]:
 
 
 def _is_armed(view: View) -> bool:
-    """Armed from the start, and again by the end of any day with AUM since the last raise."""
+    """Armed from the start, and again by AUM at the end of any day since the last raise."""
     last = view.raised_on(CODE)
-    return not last or view.high(last, view.day)[0] > 0
+    return not last or view.high(last + 1, view.day)[0] > 0
 
 
 def says(evidence: RelationshipEndEvidence, _currency: str) -> Says:

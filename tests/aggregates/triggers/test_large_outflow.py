@@ -55,6 +55,19 @@ def test_within_the_bank_nothing_leaves(kind: str, fires: bool) -> None:
     assert bool(found(lost(out(DAY, 60_000_00, kind), before=100_000_00, now=40_000_00))) is fires
 
 
+def test_nothing_that_left_is_no_outflow_whatever_the_policy() -> None:
+    parameters = LargeOutflowParameters(at_least=0, share=Share(0, 1))
+    assert not found(lost(before=100, now=100), parameters)
+    assert not found(lost(out(DAY, 5), before=100, now=100), parameters)
+    assert found(lost(out(DAY, 1), before=1, now=0), parameters)
+
+
+def test_aum_before_is_that_of_the_day_before() -> None:
+    worth = {FIRST: 999_999_99, DAY - 1: 100_000_00, DAY: 40_000_00}
+    [(_, evidence)] = found(Seen(day=DAY, worth=worth, paid_out=[out(DAY, 60_000_00)]))
+    assert (evidence.before, evidence.now) == (100_000_00, 40_000_00)
+
+
 def test_another_day_is_another_outflow() -> None:
     seen = Seen(
         day=DAY,

@@ -62,6 +62,8 @@ def closes(worth: Steps, *raised: int) -> Seen:
         ({FIRST: 5, DAY - 50: 0}, (DAY - 50,), False),  # the end was said
         ({FIRST: 5, DAY - 50: 0, DAY - 40: 1, DAY - 39: 0}, (DAY - 50,), True),  # there was money since
         ({FIRST: 5, DAY - 50: 0, DAY - 40: 1, DAY - 39: 0}, (DAY - 50, DAY - 39), False),
+        ({FIRST: 5, DAY - 49: 0}, (DAY - 50,), False),
+        ({FIRST: 5, DAY - 48: 0}, (DAY - 50,), True),
         ({FIRST: 0}, (DAY - 50,), False),
         ({FIRST: 5}, (DAY - 50,), True),  # closed with money in it
         ({FIRST: 0, DAY: 5}, (DAY - 50,), True),
