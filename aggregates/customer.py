@@ -12,6 +12,7 @@ from msgspec import UNSET
 from aggregates.account import Account, month_sum, roll
 from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
 from aggregates.profile import Profile, end_management
+from aggregates.relations import Relations
 from aggregates.tiers import ORDINARY, TimelineEntry
 from events.codec import DAYS
 from events.decisions import (
@@ -70,6 +71,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     story: Story | None = None
     conduct: Conduct | None = None
     profile: Profile | None = None
+    relations: Relations | None = None
 
     @property
     def tier(self) -> Tier:

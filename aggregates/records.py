@@ -13,6 +13,7 @@ from aggregates.account import Account
 from aggregates.checks import counted_month, refused_account, refused_age, refused_currency, refused_date
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
+from aggregates.interactions import take_complaint, take_interaction, take_resolution
 from aggregates.master_data import take_master_data
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
@@ -35,6 +36,8 @@ from events.decisions import (
     TotalsCounted,
 )
 from events.fields import Record
+from events.interactions import TYPES as INTERACTIONS
+from events.interactions import ComplaintFiled, ComplaintResolved
 from events.refusals import Refusal
 from events.transactions import (
     CREDITS,
@@ -314,6 +317,9 @@ TAKE: dict[type[Record], Callable[[Shard, Any, Record | None, Customer | None], 
     SpecialVipGranted: take_grant,
     SpecialVipRevoked: take_revocation,
     **dict.fromkeys(PROFILES, take_master_data),
+    **dict.fromkeys(INTERACTIONS, take_interaction),
+    ComplaintFiled: take_complaint,
+    ComplaintResolved: take_resolution,
     BusinessDayClosed: _day_closed,
 }
 """Every record type that is taken and the function that judges it."""

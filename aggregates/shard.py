@@ -26,6 +26,7 @@ from aggregates.customer import (
 )
 from aggregates.customers import Customers
 from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
+from aggregates.interactions import evolve_interaction
 from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
 from aggregates.postings import cause_of, legs_of, reference_of
@@ -57,6 +58,7 @@ from events.decisions import (
     TotalsCounted,
 )
 from events.fields import Record
+from events.interactions import TYPES as INTERACTIONS
 from events.transactions import (
     CREDITS,
     DEBITS,
@@ -465,6 +467,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     SpecialVipGranted: _asked,
     SpecialVipRevoked: _asked,
     **{kind: _profiled(evolve) for kind, evolve in profiles.EVOLVE.items()},
+    **dict.fromkeys(INTERACTIONS, evolve_interaction),
     BusinessDayClosed: _close,
     TierChanged: _tier_changed,
     TierMoved: _tier_moved,

@@ -17,7 +17,7 @@ TOPICS: dict[str, tuple[type[Record], ...]] = {
     TRANSACTIONS: transactions.TYPES,
     CUSTOMERS: customers.TYPES,
     CALENDAR: calendar.TYPES,
-    INTERACTIONS: (),
+    INTERACTIONS: interactions.TYPES,
 }
 INACTIVE: dict[str, str] = {
     name: topic

@@ -42,6 +42,8 @@ Signed = Annotated[int, Meta(ge=-MAX_MINOR, le=MAX_MINOR, description="minor uni
 Count = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="how many")]
 DecimalText = Annotated[str, _form("decimal number as a string", "decimal")]
 Word = Annotated[str, _text(64, "a short word of the publisher's")]
+Phrase = Annotated[str, _text(200, "a few words of the publisher's, nothing personal")]
+TriggerId = Annotated[str, _text(200, "the `id` of a retention trigger")]
 Name = Annotated[str, _text(200, "a name", personal=True)]
 Memo = Annotated[str, _text(2000, "free text", personal=True)]
 Ext = Annotated[

@@ -34,6 +34,7 @@ from events.decisions import (
     RecordRefused,
 )
 from events.fields import CustomerRecord, Record
+from events.interactions import TYPES as INTERACTIONS
 from events.refusals import Refusal
 from events.transactions import (
     CREDITS,
@@ -55,7 +56,7 @@ from processors.messages import Messages
 from processors.parking import place_at
 from processors.ports import EventLog, IdIndex, Input, Mark, Seal
 from processors.positions import set_to
-from processors.stored import decode_line, same, seal
+from processors.stored import PERSONAL, decode_line, same, seal
 from processors.sweep import sweep
 from processors.tail import Told
 
@@ -69,6 +70,7 @@ _CALENDAR: Input = (CALENDAR, 0)
 _OPEN: dict[type[Any], tuple[str, ...]] = {
     **dict.fromkeys((AccountOpened, AccountClosed, ValuationUpdated, BalanceStated), ()),
     **dict.fromkeys((*CREDITS, *DEBITS), ("memo", "counterparty")),
+    **{each: tuple(field for field, _, _ in PERSONAL[each] if field != "ext") for each in INTERACTIONS},
 }
 """Types of which a record is stored as it came, if it has neither `ext` nor one of these fields."""
 

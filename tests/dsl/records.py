@@ -146,6 +146,11 @@ def consent(customer_id: str, *, at: str, granted: bool = True, purpose: str = "
     return record("consent_changed", customer_id, at=at, **fields)
 
 
+def met(kind: str, customer_id: str = "C1", *, at: str, **fields: Any) -> Record:
+    """An interaction, published by the system of the branches and managers."""
+    return record(kind, customer_id, at=at, source=fields.pop("source", "crm"), **fields)
+
+
 def month(text: str, average: str, *, extra_minor: int = 0) -> MonthSum:
     """A month of which every day ended with this balance, plus so many minor units in its sum."""
     days = days_in(month_from(text))

@@ -10,6 +10,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 _WORD = st.one_of(st.sampled_from(["C1", "A1", "e-1", "客户"]), _TEXT)
 _DATE = st.dates(date(1900, 1, 1), date(2999, 12, 31)).map(lambda each: each.isoformat())
 _MINOR = st.one_of(st.sampled_from([1, 100, 2**53 - 1]), st.integers(1, 2**53 - 1))
+_DIRECTION = st.sampled_from(["in", "out"])
 _DECIMAL = st.sampled_from(["1", "-1.5", "0.000000000000000001", "123456789012345678.1"])
 _CURRENCY = st.sampled_from(["CNY", "USD"])
 _TIME = st.builds(
@@ -119,6 +120,37 @@ _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         _MAYBE,
     ),
     "special_vip_revoked": ({**_CUSTOMER, "reason": _WORD, "value_date": _DATE}, _MAYBE),
+    "branch_visit": ({**_CUSTOMER, "branch": _WORD}, _MAYBE),
+    "phone_call": ({**_CUSTOMER, "direction": _DIRECTION}, {**_MAYBE, "minutes": st.integers(0, 2**53 - 1)}),
+    "app_session": (_CUSTOMER, {**_MAYBE, "minutes": st.integers(0, 600)}),
+    "message": ({**_CUSTOMER, "channel": _WORD, "direction": _DIRECTION}, _MAYBE),
+    "campaign_contact": ({**_CUSTOMER, "campaign": _WORD}, _MAYBE),
+    "campaign_response": ({**_CUSTOMER, "campaign": _WORD, "response": _WORD}, _MAYBE),
+    "product_enquiry": (
+        {**_CUSTOMER, "category": st.sampled_from(["fund", "cts_margin"])},
+        {**_MAYBE, "product": _WORD},
+    ),
+    "complaint_filed": (
+        {**_CUSTOMER, "complaint_id": _WORD, "severity": st.integers(1, 3)},
+        {**_MAYBE, "text": _WORD},
+    ),
+    "complaint_resolved": ({**_CUSTOMER, "complaint_id": _WORD, "outcome": _WORD}, _MAYBE),
+    "satisfaction_rated": ({**_CUSTOMER, "score": st.integers(1, 5)}, {**_MAYBE, "about": _WORD}),
+    "identity_verified": (
+        {**_CUSTOMER, "operator": _WORD, "method": _WORD, "valid_minutes": st.sampled_from([1, 30, 5_256_000])},
+        _MAYBE,
+    ),
+    "trigger_claimed": ({**_CUSTOMER, "trigger_id": _WORD, "manager_id": _WORD}, _MAYBE),
+    "manager_contact": (
+        {**_CUSTOMER, "manager_id": _WORD},
+        {
+            **_MAYBE,
+            "trigger_id": _WORD,
+            "outcome": st.sampled_from(["retained", "lost", "no_need"]),
+            "credit_sign": _WORD,
+            "note": _WORD,
+        },
+    ),
     "business_day_closed": (
         {**_ENVELOPE, "date": _DATE},
         {

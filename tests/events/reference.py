@@ -203,6 +203,7 @@ currency, positive, not_negative, signed = (
     whole(-LARGEST, LARGEST),
 )
 source = text(32, "[a-z0-9-]+")
+direction = one_of("in", "out")
 state = one_of("ordinary", "vip", "lapsed", "special")
 category = one_of("deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin")
 counterparty = part(
@@ -294,6 +295,26 @@ FIELDS: dict[str, dict[str, Rule]] = {
     "consent_changed": {**CUSTOMER, "purpose": word, "granted": flag},
     "special_vip_granted": {**CUSTOMER, "level": word, "reason": text(2000), "granted_by": word, "value_date": day},
     "special_vip_revoked": {**CUSTOMER, "reason": text(2000), "value_date": day},
+    "branch_visit": {**CUSTOMER, "branch": word},
+    "phone_call": {**CUSTOMER, "direction": direction, "minutes?": not_negative},
+    "app_session": {**CUSTOMER, "minutes?": not_negative},
+    "message": {**CUSTOMER, "channel": word, "direction": direction},
+    "campaign_contact": {**CUSTOMER, "campaign": word},
+    "campaign_response": {**CUSTOMER, "campaign": word, "response": word},
+    "product_enquiry": {**CUSTOMER, "category": category, "product?": word},
+    "complaint_filed": {**CUSTOMER, "complaint_id": word, "severity": whole(1, 3), "text?": text(2000)},
+    "complaint_resolved": {**CUSTOMER, "complaint_id": word, "outcome": text(200)},
+    "satisfaction_rated": {**CUSTOMER, "score": whole(1, 5), "about?": text(200)},
+    "identity_verified": {**CUSTOMER, "operator": word, "method": word, "valid_minutes": whole(1, 10 * 365 * 24 * 60)},
+    "trigger_claimed": {**CUSTOMER, "trigger_id": text(200), "manager_id": word},
+    "manager_contact": {
+        **CUSTOMER,
+        "manager_id": word,
+        "trigger_id?": text(200),
+        "outcome?": one_of("retained", "lost", "no_need"),
+        "credit_sign?": text(200),
+        "note?": text(2000),
+    },
     "business_day_closed": {
         **ENVELOPE,
         "date": day,

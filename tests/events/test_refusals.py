@@ -19,6 +19,7 @@ from tests.dsl.records import (
     closed,
     deposit,
     granted,
+    met,
     opened,
     reversal,
     valued,
@@ -27,6 +28,7 @@ from tests.dsl.records import (
 A1 = opened("C1", "A1", on="2026-01-01", id="a1")
 F1 = opened("C1", "F1", category="fund", on="2026-01-01", id="f1")
 D1 = deposit("C1", "A1", "1.00", on="2026-01-02", id="d1")
+K1 = met("complaint_filed", at="2026-01-02", complaint_id="K1", severity=3, id="k1")
 LINE = codec.encode(D1)
 
 
@@ -102,6 +104,8 @@ CASES: dict[str, list[Case]] = {
         ([A1, D1], reversal("C1", "a1", at="2026-01-02", id="r"), "reverses"),
         ([A1], granted("C1", "bronze", on="2026-01-02", id="g"), "level"),
         ([], brought("C1", "ordinary", on="2025-12-30", id="b"), "value_date"),
+        ([], met("complaint_resolved", at="2026-01-02", complaint_id="K1", outcome="o", id="k"), "complaint_id"),
+        ([K1], met("complaint_filed", at="2026-01-05", complaint_id="K1", severity=1, id="k"), "complaint_id"),
     ],
     "version_unsupported": [([A1], changed(schema_version=2), "schema_version")],
     "currency_unsupported": [([A1], changed(currency="USD"), "currency")],

@@ -68,8 +68,11 @@ FULL: dict[str, Any] = {
     "payrolls": ["2025-12-15"],
     "reverses": {"event_id": "e0", "source": "core"}, "date": "2026-01-02", "working_day": True,
     "totals": {"count": 1, "signed_sum": -5}, "reason": "r", "granted_by": "g",
-    "name": "n", "document": {"kind": "id_card", "number": "1"}, "phone": "1", "branch": "B1", "born_on": "1990-03-07",
-    "manager_id": "M1", "purpose": "marketing", "granted": True,
+    "name": "n", "document": {"kind": "id_card", "number": "1"}, "phone": "1", "born_on": "1990-03-07",
+    "purpose": "marketing", "granted": True,
+    "branch": "b", "direction": "in", "minutes": 0, "campaign": "c", "response": "r", "complaint_id": "k", "severity": 3,
+    "text": "t", "outcome": "lost", "score": 5, "about": "a", "operator": "o", "method": "m", "valid_minutes": 30,
+    "trigger_id": "C1:lapsed:2026-01", "manager_id": "M7", "credit_sign": "s", "note": "n",
     "event_id": "e1", "source": "core-1", "schema_version": 1, "occurred_at": "2026-01-02T10:00:00+08:00",
     "ext": {"a": [1.5, None]}, "customer_id": "C1",
 }  # fmt: skip

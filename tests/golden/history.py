@@ -135,8 +135,23 @@ def _second() -> Iterator[Record | bytes]:
         r.granted("C4", "gold", on="2026-03-02"),
         r.revoked("C5", on="2026-03-04"),
         r.closed("C3", "A3", on="2026-03-02"),
+        r.met("branch_visit", at="2026-03-02", branch="0371"),
+        r.met("phone_call", at="2026-03-02", direction="out", minutes=4),
+        r.met("app_session", at="2026-03-02T08:00:00+08:00", minutes=2),
+        r.met("message", at="2026-03-02", channel="sms", direction="out"),
+        r.met("campaign_contact", at="2026-03-02", campaign="spring"),
+        r.met("campaign_response", at="2026-03-02", campaign="spring", response="interested"),
+        r.met("product_enquiry", at="2026-03-02", category="fund", product="F-110"),
+        r.met("complaint_filed", at="2026-03-02", complaint_id="K1", severity=2, text=MEMO),
+        r.met("complaint_resolved", at="2026-03-04", complaint_id="K1", outcome="fee paid back"),
+        r.met("complaint_filed", "C6", at="2026-03-02", complaint_id="K2", severity=3),
+        r.met("satisfaction_rated", at="2026-03-02", score=2, about="waiting time"),
+        r.met("identity_verified", at="2026-03-02", operator="T12", method="id_card", valid_minutes=30),
+        r.met("trigger_claimed", at="2026-03-02", trigger_id="C1:dissatisfied:b1", manager_id="M7"),
+        r.met("manager_contact", at="2026-03-02", manager_id="M7", outcome="retained",
+              trigger_id="C1:dissatisfied:b1", credit_sign="lost the job", note=MEMO),
         r.deposit("C3", "A3", "1.00", on="2026-03-03"),
-    ):
+    ):  # fmt: skip
         yield named(each)
     for day in range(1, 32):
         yield r.close(f"2026-03-{day:02d}")

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.model.books import Books
+from tests.model.contacts import refuse_interaction, take_interaction
 from tests.model.customer import (
     INTERACTIONS,
     LOANS,
@@ -43,7 +44,7 @@ class Bank(Books):
     `Bank(policies)`: parsed policy files (CONTRACT §3), one a version; none or {} are the built-in defaults.
     """
 
-    active = TRANSACTIONS | SPECIAL | MASTER
+    active = TRANSACTIONS | SPECIAL | MASTER | INTERACTIONS
 
     # --- taking ------------------------------------------------------------------------------------------------------
 
@@ -75,7 +76,9 @@ class Bank(Books):
     def _refusal(self, record: Record) -> str | None:
         customer = self._customer(record["customer_id"])
         kind = record["type"]
-        if kind not in self.active or kind in MASTER | INTERACTIONS:
+        if kind in self.active & INTERACTIONS:
+            return refuse_interaction(customer.complaints, record, self._closed_through)
+        if kind not in self.active or kind in MASTER:
             return None if kind in self.active else "type_not_active"
         if record.get("currency", self.policies.currency) != self.policies.currency:
             return "currency_unsupported"
@@ -155,6 +158,8 @@ class Bank(Books):
         kind = record["type"]
         if kind in MASTER:
             return  # says nothing of money or tiers
+        if kind in INTERACTIONS:
+            take_interaction(customer.complaints, record, self._open_day())
         if kind in SPECIAL:
             customer.records.append(record)
             open_day = self._open_day()

@@ -5,6 +5,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from tests.model.contacts import Complaint
 from tests.model.ledger import MONEY, Account, Posting
 from tests.model.tiers import Tier
 
@@ -53,6 +54,7 @@ class Customer:
     tier: Tier = field(default_factory=Tier)
     late: list[Record] = field(default_factory=list)  # since the last close, in closed months
     late_from: str | None = None  # month of the earliest of them
+    complaints: list[Complaint] = field(default_factory=list)  # every one, in log order
     changes: list[dict[str, Any]] = field(default_factory=list)
     folds: dict[str, list[tuple[date, int]]] = field(default_factory=dict)  # of each account, until the next record
     sums: dict[str, dict[str, int]] = field(default_factory=dict)  # month → account → sum, until the next record

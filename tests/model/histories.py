@@ -169,6 +169,19 @@ class History(Writer):
         record |= {"account_id": account_id, "balance": balance + self.rng.choice([0, 0, 1, -100]), "currency": "CNY"}
         self.emit(record | {"value_date": str(value_date)})
 
+    def meet(self, person: Person) -> None:
+        """An interaction; complaints now and then under an id that was used, or of nothing that was filed."""
+        complaint = {"complaint_id": f"K{self.rng.randint(1, 3)}"}
+        kinds: list[tuple[str, dict[str, Any]]] = [
+            ("app_session", {}),
+            ("phone_call", {"direction": self.rng.choice(["in", "out"])}),
+            ("satisfaction_rated", {"score": self.rng.randint(1, 5)}),
+            ("complaint_filed", complaint | {"severity": self.rng.randint(1, 3)}),
+            ("complaint_resolved", complaint | {"outcome": "settled"}),
+        ]
+        kind, content = self.rng.choice(kinds)
+        self.emit(self.envelope(kind, person, "crm") | content)
+
     def grant(self, person: Person) -> None:
         """A grant or a revocation of special VIP."""
         rng = self.rng
@@ -279,6 +292,7 @@ class History(Writer):
             (3, self.reverse),
             (1, self.grant),
             (1, self.state_balance),
+            (1, self.meet),
         ]
         if not person.accounts or (len(person.accounts) < 4 and self.rng.random() < 0.04):
             self.open_account(person)

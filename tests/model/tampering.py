@@ -173,7 +173,6 @@ class Tamperer:
         loan = {"loan_id": "L1", "outstanding": 500, "currency": "CNY", "value_date": str(history.today)}
         others: list[tuple[str, Record]] = [
             ("loan_opened", loan),
-            ("branch_visit", {"branch": "B1"}),
             ("account_linked", {"account_id": "A1"}),
             ("customers_merged", {"from_customer_id": "C9"}),
         ]

@@ -26,7 +26,7 @@ SOME = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCh
 def with_secrets(content_: dict[str, Any]) -> dict[str, Any]:
     """The content of a record, its personal texts marked."""
     marked = dict(content_)
-    for field in ("memo", "reason", "name", "phone"):
+    for field in ("memo", "reason", "name", "phone", "text", "note"):
         if field in marked:
             marked[field] = SECRET + marked[field]
     if "document" in marked:
@@ -73,7 +73,7 @@ def test_nothing_personal_is_readable_and_nothing_is_lost(told: dict[str, Any]) 
 @SOME
 @given(contents())
 def test_what_is_public_is_stored_as_it_came(told: dict[str, Any]) -> None:
-    for field in ("memo", "ext", "counterparty", "reason", "phone", "born_on"):
+    for field in ("memo", "ext", "counterparty", "reason", "phone", "born_on", "text", "note"):
         told.pop(field, None)
     if told["type"] == "customer_updated":
         told = {field: value for field, value in told.items() if field not in ("name", "document")}
@@ -161,9 +161,22 @@ def test_the_personal_fields_of_every_type() -> None:
         "customer_updated": who,
         "special_vip_granted": {"reason": (), "ext": ()},
         "special_vip_revoked": {"reason": (), "ext": ()},
+        "complaint_filed": {"text": (), "ext": ()},
+        "manager_contact": {"note": (), "ext": ()},
         **{
             name: {"ext": ()}
             for name in (
+                "branch_visit",
+                "phone_call",
+                "app_session",
+                "message",
+                "campaign_contact",
+                "campaign_response",
+                "product_enquiry",
+                "complaint_resolved",
+                "satisfaction_rated",
+                "identity_verified",
+                "trigger_claimed",
                 "account_opened",
                 "account_closed",
                 "valuation_updated",
