@@ -1,4 +1,4 @@
-"""What the rest of a month may still bring: month to date, projection, top-ups (DOMAIN §3). Nothing is decided here."""
+"""What the rest of a month may still bring: averages, top-ups, months left (DOMAIN §3, §4). Nothing is decided here."""
 
 from collections.abc import Iterable
 
@@ -73,6 +73,31 @@ def top_up_minor(so_far: MonthSoFar, threshold_minor: int, *, above: bool = Fals
 def month_end(tier: Tier, so_far: MonthSoFar, policy: Policy) -> tuple[Move, ...]:
     """What the close of the month does to a customer if every balance stays as it is (DOMAIN §4)."""
     return tuple(close_month(tier, Average(so_far.projected_sum_minor, so_far.days), policy))
+
+
+class MonthsLeft(msgspec.Struct, frozen=True, gc=False):
+    """In how many months a VIP falls who misses every month from here on.
+
+    to_downgrade: to a lower level, of months below the own one, None on the lowest; to_exit: off the ladder, of months
+    below the entry threshold.
+    """
+
+    to_downgrade: int | None
+    to_exit: int
+
+    @property
+    def least(self) -> int:
+        """Whichever comes first."""
+        return self.to_exit if self.to_downgrade is None else min(self.to_downgrade, self.to_exit)
+
+
+def months_left(tier: Tier, policy: Policy) -> MonthsLeft:
+    """What watch and months below entry leave to a VIP; at least the next close (DOMAIN §4)."""
+    watched = policy.rank(tier.level or "") > 0
+    return MonthsLeft(
+        max(1, policy.watch_months - len(tier.watch)) if watched else None,
+        max(1, policy.exit_months - tier.below_entry),
+    )
 
 
 class TopUp(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from aggregates.account import Account, month_sum, opened, post, roll
 from aggregates.dates import day_of, month_from
-from aggregates.outlook import MonthSoFar, TopUp, month_end, month_so_far, outlook, top_up_minor
+from aggregates.outlook import (
+    MonthsLeft,
+    MonthSoFar,
+    TopUp,
+    month_end,
+    month_so_far,
+    months_left,
+    outlook,
+    top_up_minor,
+)
 from aggregates.policy import Policy
 from aggregates.tiers import ORDINARY, Average, close_month, lapsed, special, vip
 from events.decisions import Tier
@@ -159,3 +168,35 @@ def test_the_sixth_month_below_entry_foretells_the_exit() -> None:
     so_far = MonthSoFar(20 * 1_00, 1_00, 20, 30)
     sixth = vip("gold", below_entry=5)
     assert [move.after.state for move in month_end(sixth, so_far, POLICY)] == ["lapsed"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "left"),
+    [
+        (vip("platinum"), MonthsLeft(3, 6)),
+        (vip("platinum", ("gold", None), 1), MonthsLeft(1, 5)),
+        (vip("gold", (), 4), MonthsLeft(None, 2)),
+    ],
+)
+def test_the_months_a_vip_has_left(tier: Tier, left: MonthsLeft) -> None:
+    assert months_left(tier, POLICY) == left
+
+
+@pytest.mark.parametrize(
+    "tier",
+    [
+        vip("gold"),
+        vip("gold", (), 4),
+        vip("platinum"),
+        vip("platinum", ("gold", None), 1),
+        vip("platinum", (), 2),
+        vip("diamond", (None,), 4),
+        vip("diamond", (None,), 5),
+    ],
+)
+def test_with_nothing_at_all_a_vip_falls_when_the_months_left_have_passed(tier: Tier) -> None:
+    now = tier
+    for _ in range(months_left(tier, POLICY).least):
+        assert (now.state, now.level) == ("vip", tier.level)
+        now = [*close_month(now, Average(0, 30), POLICY)][-1].after
+    assert (now.state, now.level) != ("vip", tier.level)
