@@ -1,0 +1,74 @@
+"""What `tier_at_risk` and `near_upgrade` share: they look ahead to the end of the month, once a month (DOMAIN §5).
+
+Both ask the same of the projected average on every day from `from_day` to the last but one of the month. The balance of
+a quiet customer stays, so the day on which the answer changes is known ahead.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from msgspec import Meta
+
+from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
+from aggregates.money import average
+from aggregates.outlook import MonthSoFar
+from aggregates.triggers.rule import Evidence, Parameters
+from aggregates.triggers.view import View
+
+Met = Callable[[int, int], bool]
+"""Whether a sum of end-of-day balances over so many days is what the rule looks for; it depends on their quotient alone."""
+
+_NEVER_FROM = 31
+"""Not one month has a day after this one: begun on it there is nothing to look at, ever."""
+
+
+class MonthAheadParameters(Parameters, frozen=True):
+    """from_day: the first day of the month on whose close the projection counts."""
+
+    from_day: Annotated[int, Meta(ge=1, le=31)] = 10
+
+
+class MonthAhead(Evidence, frozen=True, kw_only=True, gc=False):
+    """projection: projected month average, half-even; top_up: to hold from tomorrow to month end; minor units."""
+
+    projection: int
+    top_up: int
+
+
+def key(view: View) -> str:
+    """The month that is looked at: YYYY-MM."""
+    return iso_month(month_of(view.day))
+
+
+def projected(so_far: MonthSoFar) -> int:
+    """The projected average for display, minor units."""
+    return average(so_far.projected_sum_minor, so_far.days)
+
+
+def due(view: View, from_day: int, met: Met) -> Day:
+    """The next day on which the rule may be met anew while the tier stays as it is; 0: none (``rule.Rule.due``).
+
+    A month has one key, so once it is met nothing new comes before the next month.
+    """
+    if from_day >= _NEVER_FROM:
+        return 0
+    day, change, so_far = view.day, view.next_change(), view.month_so_far()
+    month = month_of(day)
+    if met(so_far.projected_sum_minor, so_far.days):
+        if so_far.day < from_day < so_far.days:
+            return first_day(month) + from_day - 1
+    elif change and month_of(change) == month:
+        return _looked_at(change, from_day)
+    stays = view.aum(day)
+    if met(stays, 1):
+        return _looked_at(first_day(month + 1), from_day)
+    return _looked_at(max(change, first_day(month + 1)), from_day) if change else 0
+
+
+def _looked_at(day: Day, from_day: int) -> Day:
+    """The first day not before `day` that is looked at."""
+    month = month_of(day)
+    while from_day >= days_in(month) or day >= last_day(month):
+        month += 1
+        day = first_day(month)
+    return max(day, first_day(month) + from_day - 1)
