@@ -1,0 +1,151 @@
+"""``complaint_open`` (DOMAIN §5)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregates.dates import Day, day_of
+from aggregates.triggers.complaint_open import RULE, ComplaintOpenEvidence, ComplaintOpenParameters
+from aggregates.triggers.rule import Found, Says
+from aggregates.triggers.view import Complaint
+from tests.aggregates.triggers.walking import assert_never_late, keys, keys_of, next_news
+from tests.dsl.seen import FIRST, Seen, cause
+
+PLAIN = ComplaintOpenParameters()
+FILED, OVERDUE = ["P1:filed"], ["P1:filed", "P1:overdue"]
+
+
+def complaint(filed: Day | str, resolved: Day | str = 0, complaint_id: str = "P1") -> Complaint:
+    on, done = (day_of(each) if isinstance(each, str) else each for each in (filed, resolved))
+    return Complaint(complaint_id, 2, on, done, cause(complaint_id))
+
+
+def of(date: str, *complaints: Complaint, working: tuple[str, bool] | None = None) -> Seen:
+    closes = {day_of(working[0]): working[1]} if working else {}
+    return Seen(day=day_of(date), complained=complaints, working=closes)
+
+
+@pytest.mark.parametrize(
+    ("filed", "date", "found"),
+    [
+        ("2026-04-06", "2026-04-07", FILED),  # Monday: Tuesday is the first, Wednesday the second working day
+        ("2026-04-06", "2026-04-08", OVERDUE),
+        ("2026-04-06", "2026-04-20", OVERDUE),
+        ("2026-04-09", "2026-04-12", FILED),  # Thursday: Friday, then Monday
+        ("2026-04-09", "2026-04-13", OVERDUE),
+        ("2026-04-11", "2026-04-13", FILED),  # Saturday: Monday, Tuesday
+        ("2026-04-11", "2026-04-14", OVERDUE),
+    ],
+)
+def test_it_is_overdue_at_the_close_of_the_second_working_day_after(filed: str, date: str, found: list[str]) -> None:
+    assert keys(RULE, of(date, complaint(filed))) == found
+
+
+def test_a_close_may_say_that_a_saturday_is_worked_and_a_friday_is_not() -> None:
+    worked, holiday = ("2026-04-11", True), ("2026-04-10", False)
+    assert keys(RULE, of("2026-04-11", complaint("2026-04-09"))) == FILED
+    assert keys(RULE, of("2026-04-11", complaint("2026-04-09"), working=worked)) == OVERDUE
+    assert keys(RULE, of("2026-04-13", complaint("2026-04-09"), working=holiday)) == FILED
+    assert keys(RULE, of("2026-04-14", complaint("2026-04-09"), working=holiday)) == OVERDUE
+
+
+def test_the_policy_may_give_more_days() -> None:
+    longer = ComplaintOpenParameters(working_days=3)
+    assert keys(RULE, of("2026-04-08", complaint("2026-04-06")), longer) == FILED
+    assert keys(RULE, of("2026-04-09", complaint("2026-04-06")), longer) == OVERDUE
+
+
+def test_what_is_resolved_by_the_close_is_not_overdue() -> None:
+    assert keys(RULE, of("2026-04-08", complaint("2026-04-06", "2026-04-08"))) == FILED
+    assert keys(RULE, of("2026-04-08", complaint("2026-04-06", "2026-04-09"))) == OVERDUE
+
+
+def test_every_complaint_speaks_for_itself_keys_ascending() -> None:
+    seen = of("2026-04-08", complaint("2026-04-08", complaint_id="P2"), complaint("2026-04-06"))
+    assert keys(RULE, seen) == ["P1:filed", "P1:overdue", "P2:filed"]
+
+
+def test_a_complaint_is_found_with_its_record() -> None:
+    late = complaint("2026-04-07")
+    assert list(RULE.find(of("2026-04-08", late), PLAIN)) == [
+        Found("P1:filed", ComplaintOpenEvidence(complaint_id="P1", records=(late.cause,)))
+    ]
+
+
+def test_its_record_says_that_it_was_filed_and_no_other_record_does() -> None:
+    seen = of("2026-04-08", complaint("2026-04-08"), complaint("2026-04-06", complaint_id="P2"))
+    assert keys_of(RULE, seen, "P1") == FILED
+    assert keys_of(RULE, seen, "P3") == []
+    assert keys_of(RULE, seen, "P2") == [], "its day is closed: the next close sees it"
+
+
+@pytest.mark.parametrize(
+    ("known", "holds"),
+    [
+        ((complaint("2026-04-06"),), True),
+        ((complaint("2026-04-06", "2026-04-09"),), True),
+        ((complaint("2026-04-06", "2026-04-08"),), False),  # it turned out later that it was resolved in time
+        ((), True),  # resolved long ago and forgotten since
+    ],
+)
+def test_overdue_holds_unless_it_was_resolved_by_then(known: tuple[Complaint, ...], holds: bool) -> None:
+    assert RULE.holds is not None
+    assert RULE.holds(of("2026-04-08", *known), PLAIN, "P1:overdue") is holds
+    assert RULE.holds(of("2026-04-08", *known), PLAIN, "P1:filed"), "a complaint stays filed"
+
+
+def test_an_id_may_hold_colons() -> None:
+    assert RULE.holds is not None
+    seen = of("2026-04-08", complaint("2026-04-06", "2026-04-08", complaint_id="a:overdue:b"))
+    assert not RULE.holds(seen, PLAIN, "a:overdue:b:overdue")
+
+
+def test_the_sentences() -> None:
+    filed, overdue = RULE.find(of("2026-04-08", complaint("2026-04-06")), PLAIN)
+    assert RULE.says(filed.evidence, "CNY") == Says(zh="客户提出投诉 P1，请跟进处理", en="Filed complaint P1")
+    assert RULE.says(overdue.evidence, "CNY") == Says(
+        zh="投诉 P1 逾期未结，请尽快处理", en="Complaint P1 is overdue and not resolved"
+    )
+
+
+@pytest.mark.parametrize(
+    ("date", "complaints", "due"),
+    [
+        ("2026-04-06", [complaint("2026-04-06")], "2026-04-08"),
+        ("2026-04-09", [complaint("2026-04-09")], "2026-04-11"),  # a Saturday, in case it is worked
+        ("2026-04-11", [complaint("2026-04-09")], "2026-04-12"),
+        ("2026-04-12", [complaint("2026-04-09")], "2026-04-13"),
+        ("2026-04-13", [complaint("2026-04-09")], None),  # found; nothing more to come
+        ("2026-04-07", [complaint("2026-04-06", "2026-04-07")], None),
+        ("2026-04-07", [complaint("2026-04-06", "2026-04-08")], None),
+        ("2026-04-07", [], None),
+    ],
+)
+def test_an_open_complaint_is_looked_at_when_it_can_be_overdue(
+    date: str, complaints: list[Complaint], due: str | None
+) -> None:
+    assert RULE.due(of(date, *complaints), PLAIN) == (day_of(due) if due else 0)
+
+
+ALL_WORKED = dict.fromkeys(range(FIRST, FIRST + 60), True)
+SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    SPANS,
+    st.one_of(st.just(ALL_WORKED), st.dictionaries(st.integers(FIRST, FIRST + 30), st.booleans())),
+    st.integers(0, 12),
+    st.integers(1, 5),
+)
+def test_due_is_never_late(spans: list[tuple[int, int]], working: dict[Day, bool], at: int, days: int) -> None:
+    complained = [
+        complaint(FIRST + filed, FIRST + filed + took if took else 0, f"P{n}") for n, (filed, took) in enumerate(spans)
+    ]
+    seen, parameters = (
+        Seen(day=FIRST + at, complained=complained, working=working),
+        ComplaintOpenParameters(working_days=days),
+    )
+    assert_never_late(RULE, seen, parameters, within=40)
+    if working == ALL_WORKED:
+        assert RULE.due(seen, parameters) == next_news(RULE, seen, parameters, within=40)
