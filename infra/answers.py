@@ -28,6 +28,7 @@ from projections.tier_story import change_rows, stories
 from projections.tiers import UNDECIDED, tier_rows, tier_rows_at
 from projections.totals import Totals, totals_alerts
 from projections.trigger_steps import STANDING, TriggerSteps, step_rows
+from projections.worklist import work_rows
 
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
 
@@ -263,17 +264,45 @@ class Answers:
                 if value is not None:
                     where, asked = f"{where} AND kept.{name} = ?", [*asked, value]
             if standing:
-                where += f" AND step IN ({', '.join(map(repr, STANDING))}) AND NOT EXISTS ({self._later} AND {by})"
-                asked += values
+                where, asked = f"{where} AND {self._stands} AND {by})", asked + values
             sql = self._select(TriggerSteps.table, ("content",), where)
             contents: Any = self._rows(sql, asked, few=customer is not None)
             yield from step_rows(contents)
 
     @property
-    def _later(self) -> str:
-        """A later step of the trigger of a row."""
-        same = " AND ".join(f"later.{name} = kept.{name}" for name in ("customer_id", "code", "key"))
-        return f"SELECT 1 FROM {self._from('trigger_steps')} AS later WHERE {same} AND later.sequence > kept.sequence"
+    def _stands(self) -> str:
+        """That a step asks for something and no later one of its trigger is there; goes on with what counts, and `)`."""
+        return (
+            f"kept.step IN ({', '.join(map(repr, STANDING))}) AND NOT EXISTS (SELECT 1 FROM {self._from('trigger_steps')} "
+            f"AS later WHERE {_same_trigger('later')} AND later.sequence > kept.sequence"
+        )
+
+    def worklist(
+        self, manager: str | None = None, branch: str | None = None, *, unassigned: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """What stands of whom, in no order of importance (``projections.worklist``): by customer_id bytes, sequence.
+
+        manager: what this one has: triggers taken on, and those of the own customers that nobody else took on; branch: of
+        the customers of a branch; unassigned: what nobody has.
+        """
+        with self._standing():
+            where, values = "", list[object]()
+            for asked, which in ((manager, "COALESCE(kept.manager_id, m.manager_id)"), (branch, "m.branch")):
+                if asked is not None:
+                    where, values = f"{where} AND {which} = ?", [*values, asked]
+            if unassigned:
+                where += " AND kept.manager_id IS NULL AND m.manager_id IS NULL"
+            beside = "".join(
+                f" LEFT JOIN {self._from(table)} AS {name} ON {name}.customer_id = kept.customer_id"
+                for table, name in (("aum", "a"), ("tiers", "t"), ("managers", "m"))
+            )
+            sql = (
+                "SELECT kept.content, began.business_date, a.spot, t.level, COALESCE(kept.manager_id, m.manager_id), "
+                f"m.branch FROM {self._from('trigger_steps')} AS kept JOIN {self._from('trigger_steps')} AS began "
+                f"ON {_same_trigger('began')} AND began.step = 'raised'{beside} WHERE {self._stands}){where} "
+                "ORDER BY kept.customer_id, kept.sequence"
+            )
+            yield from work_rows(self._rows(sql, values), self.basis().closed_through)
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""
@@ -308,6 +337,11 @@ class Answers:
         """(state, level, how many customers), by state and level."""
         sql = f"SELECT state, level, COUNT(*) FROM ({self._tiers}) AS everyone GROUP BY state, level"
         return sorted(self._rows(sql, few=True), key=lambda row: (row[0], row[1] or ""))
+
+
+def _same_trigger(name: str) -> str:
+    """That a row of steps is of the same trigger as `kept`."""
+    return " AND ".join(f"{name}.{column} = kept.{column}" for column in ("customer_id", "code", "key"))
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -246,6 +246,12 @@ class PostgresAnswers(Answers):
         """See ``Answers.triggers``."""
         return self._merged(customer, at, lambda shard, part: shard.triggers(customer, code, part, standing=standing))
 
+    def worklist(
+        self, manager: str | None = None, branch: str | None = None, *, unassigned: bool = False
+    ) -> Iterator[Change]:
+        """See ``Answers.worklist``."""
+        return self._merged(None, None, lambda shard, _: shard.worklist(manager, branch, unassigned=unassigned))
+
     def knows(self, customer_id: str, at: Moment | None = None) -> bool:
         """See ``Answers.knows``."""
         with self._standing():

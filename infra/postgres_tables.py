@@ -147,5 +147,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "the keys of customers", 1, _vault),
     Migration(4, "commands to the owners of shards", 1, _commands),
     Migration(5, "views", 1, view_tables),
-    Migration(6, "views anew, with the steps of triggers", 1, view_tables),
+    Migration(6, "views anew, with steps of triggers and managers", 1, view_tables),
 )

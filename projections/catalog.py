@@ -5,6 +5,7 @@ from projections.blocks import Blocks
 from projections.counts import Counts
 from projections.customers import Aum
 from projections.feed import Projection
+from projections.managers import Managers
 from projections.moves import Moves
 from projections.parked import Parked
 from projections.rejected import Rejected
@@ -19,6 +20,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Tiers(),
     TierStory(),
     TriggerSteps(),
+    Managers(),
     Rejected(),
     Parked(),
     Alerts(),

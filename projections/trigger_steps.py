@@ -56,6 +56,7 @@ class TriggerSteps:
             ("key", "TEXT"),
             ("step", "TEXT"),
             ("business_date", "TEXT"),
+            ("manager_id", "TEXT"),
             ("content", "BLOB"),
         ),
         ("customer_id", "sequence"),
@@ -73,6 +74,7 @@ class TriggerSteps:
                     line.key,
                     line.step,
                     line.business_date,
+                    line.manager_id,
                     _compress(to_json(line.published())),
                 )
 

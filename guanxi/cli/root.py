@@ -34,6 +34,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "rejected": Entry("rejected", "Records that were refused, and why."),
     },
     "For customer managers": {
+        "worklist": Entry("worklist", "What to do today, the most important first."),
         "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
         "customer": Entry("customer", "Everything about one customer on a page."),
         "tiers": Entry("tiers", "Every customer's tier."),

@@ -67,6 +67,17 @@ STEPS: Final[dict[str, Words]] = {
 }
 """Steps in the life of a trigger."""
 
+STAKES: Final[dict[str, Words]] = {
+    "left": Words("流出", "left"),
+    "fell": Words("下降", "down by"),
+    "not_renewed": Words("未续", "not renewed"),
+    "matures": Words("到期", "matures"),
+    "moved_out": Words("转至他处", "moved elsewhere"),
+    "lacks": Words("差额", "lacks"),
+    "held": Words("金融资产", "AUM"),
+}
+"""What the money at stake of a trigger is."""
+
 LINES: Final[dict[str, Words]] = {
     "account_opened": Words("开户", "Account opened"),
     "account_closed": Words("销户", "Account closed"),

@@ -1,4 +1,4 @@
-"""`guanxi triggers`: steps as published, what stands, and how it reads; the steps are told to the views by hand."""
+"""`guanxi triggers`, `guanxi worklist`: steps as published, what stands, how it reads; steps are told to the views by hand."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import pytest
 from events.codec import to_json
 from projections.feed import Feed
 from projections.trigger_steps import SHOWN, TriggerSteps
-from tests.cli.conftest import opened, run, written
+from tests.cli.conftest import close, opened, record, run, written
 from tests.projections.steps import a_life, decided
 from tests.projections.world import World
 from tests.projections.world import opened as an_account
@@ -22,7 +22,9 @@ from tests.projections.world import opened as an_account
 def log(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A log of two customers, whose views were told of triggers."""
     folder = tmp_path_factory.mktemp("triggers")
-    records = written(folder / "r.jsonl", iter([opened("C1", "A1", 5), opened("C2", "A2", 5), opened("C3", "A3", 5)]))
+    lines = [opened("C1", "A1", 7_000_000), opened("C2", "A2", 5), opened("C3", "A3", 5)]
+    lines += [record(f"m{c}", "manager_assigned", "2026-04-02", c, manager_id="M1", branch="B1") for c in ("C1", "C2")]
+    records = written(folder / "r.jsonl", iter([*lines, close("2026-04-30")]))
     found = f"sqlite:///{folder / 'bank.db'}"
     assert run("ingest", str(records), "--log", found).exit_code == 0
     world = World(folder)
@@ -90,3 +92,50 @@ def test_csv_leaves_empty_what_a_step_does_not_have(log: str) -> None:
     assert json.loads(found["C1", "4"]["cause"]) == [
         {"source": "core", "event_id": "e7"}, {"source": "funds", "event_id": "e8"}
     ]  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- worklist
+
+
+def work(log: str, *args: str) -> list[dict[str, Any]]:
+    result = run("worklist", "--log", log, *args)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_most_money_comes_first(log: str) -> None:
+    found = work(log, "--manager", "M1")
+    assert [(row["place"], row["id"], row["at_stake"], row["days"]) for row in found] == [
+        (1, "C1:near_upgrade:2026-01", 6_999_997, 110), (2, "C1:aum_drop:2026-01-12", 6_999_997, 108),
+        (3, "C2:dormant:2026-01-12", 6_999_997, 108),
+    ]  # fmt: skip
+    assert [row["place"] for row in work(log, "--branch", "B1", "--limit", "2")] == [1, 2]
+    assert work(log, "--unassigned") == work(log, "--manager", "M2") == []
+
+
+def test_a_worklist_on_the_screen_says_why_each_stands_where_it_does(log: str) -> None:
+    shown = run("worklist", "--manager", "M1", "--format", "table", "--log", log).stdout
+    for text in (
+        "下降 down by 69,999.97 · 110 天 days",
+        "排序依据",
+        "Why here",
+        "已认领 Claimed",
+        "AUM fell",
+        "2026-01-12",
+    ):
+        assert text in shown
+    assert shown.splitlines()[-1].startswith("as of block")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "whose work? give --manager ID, --branch ID or --unassigned"),
+        (("--manager", "M1", "--unassigned"), "is not unassigned"),
+        (("--manager", "M1", "--limit", "0"), "--limit"),
+    ],
+)
+def test_whose_work_has_to_be_said(log: str, args: tuple[str, ...], said: str) -> None:
+    result = run("worklist", "--log", log, *args)
+    assert result.exit_code == 2
+    assert said in result.stderr

@@ -20,7 +20,7 @@ from projections.counts import Counts
 from projections.feed import Feed, Row
 from projections.moment import NothingKnown
 from projections.table import Table
-from tests.projections.steps import a_life, decided
+from tests.projections.steps import a_life, decided, moved
 from tests.projections.world import World, close, money, opened, record, rows
 
 OpenViews = Callable[..., Any]
@@ -56,6 +56,7 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     yield "rejected", list(views.rejected())
     yield "parked", list(views.parked())
     yield "latest", views.latest_tier_changes(7)
+    yield "worklist", list(views.worklist())
     for at in (None, *moments):
         for who in (None, *customers):
             yield f"tiers {who} {at}", list(views.tiers(who, at))
@@ -263,6 +264,24 @@ class ViewsConformance:
         assert rows(answers.triggers(at=before, standing=True), "customer_id", "sequence") == [("C1", 3), ("C2", 1)]
         on_the_10th = answers.moment(day_of("2026-01-10"))
         assert rows(answers.triggers("C1", at=on_the_10th, standing=True), "sequence") == [(1,), (2,)]
+
+    def test_a_worklist_is_of_who_has_a_trigger(self, world: World, answers: Answers) -> None:
+        world.take(opened("C2", "A2", "2026-01-01", 2**40), opened("C1", "A1", "2026-01-01"))
+        world.take(
+            *(record("manager_assigned", c, on="2026-01-05", manager_id="M1", branch="B1") for c in ("C1", "C2"))
+        )
+        world.take(close("2026-01-12"))
+        decided(world, *a_life(), moved("C3", 1, evidence={"records": []}))
+        world.put()
+        found = list(answers.worklist("M1"))
+        assert rows(found, "customer_id", "code", "raised_on", "days", "branch") == [
+            ("C1", "near_upgrade", "2026-01-10", 2, "B1"), ("C1", "aum_drop", "2026-01-12", 0, "B1"),
+            ("C2", "dormant", "2026-01-12", 0, "B1"),
+        ]  # fmt: skip
+        assert rows(found, "aum") == [(0,), (0,), (2**40,)]
+        assert rows(answers.worklist(branch="B1"), "manager_id") == [("M1",)] * 3
+        assert rows(answers.worklist(unassigned=True), "customer_id", "aum", "stake") == [("C3", 0, "held")]
+        assert list(answers.worklist("M2")) == list(answers.worklist("M1", "B2")) == []
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_every_answer_is_that_of_a_file_told_all_at_once(
