@@ -68,6 +68,9 @@ class Forgetful:
         self.stored_bytes += len(self._last)
         return self._head.block
 
+    def settle(self) -> None:
+        """See the port; nothing is kept that could be lost."""
+
     def block(self, number: int) -> Block:
         """See the port; only the last block is there."""
         if number != self._head.block:

@@ -25,6 +25,7 @@ from infra.postgres_commands import PostgresCommands
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import Identity, create_log, identity_of, shards_of
 from infra.postgres_session import Session, address_of
+from infra.postgres_together import Together
 from infra.postgres_vault import PostgresVault, has_keys
 from infra.postgres_views import PostgresViews
 from infra.sqlite_snapshots import SqliteSnapshots
@@ -56,8 +57,9 @@ def data_folder(identity: Identity, environ: Mapping[str, str]) -> Path:
 class Shards:
     """The shards of a log that this process writes. See the module.
 
-    settings: log and policy; data: the folder DIR; say: told, once, what a person has to know. For one thread, but for
-    making. Not carried across a fork. Raises UserError, LogUnusable, VaultError.
+    settings: log and policy; data: the folder DIR; say: told, once, what a person has to know; together: blocks of all
+    shards are written in one transaction, and durable when the log of one is settled. For one thread, but for making.
+    Not carried across a fork. Raises UserError, LogUnusable, VaultError.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Shards:
         data: Path | None = None,
         say: Say = nothing,
         environ: Mapping[str, str] = os.environ,
+        together: bool = False,
     ) -> None:
         self.url, self._say = settings.log, say
         self._policy_file = settings.policy
@@ -76,6 +79,7 @@ class Shards:
         self._open: dict[int, ExitStack] = {}
         self.session = Session(self.address)
         self._stack.callback(self.session.close)
+        self._together = Together(self.session) if together else None
         self._views_session = Session(self.address)  # what takes long there keeps no block waiting for its turn
         self._stack.callback(self._views_session.close)
         try:
@@ -122,8 +126,9 @@ class Shards:
 
     def _opened(self, number: int, faults: Faults | None) -> Keeper:
         with ExitStack() as stack:
-            log = PostgresEventLog(self.url, number, write=True, session=self.session)
-            vault = PostgresVault(self.session, log.path, number, self._master)
+            log = PostgresEventLog(self.url, number, write=True, session=self.session, together=self._together)
+            stack.callback(log.close)
+            vault = PostgresVault(self.session, log.path, number, self._master, together=self._together)
             stack.callback(vault.close)
             for suffix in _SUFFIXES:
                 if is_cut(self._file(number, suffix)):
@@ -141,6 +146,7 @@ class Shards:
                     keeper.activate(self._policy or Policy())
                 except PolicyRefused as error:
                     raise UserError(str(error), str(self._policy_file)) from error
+            log.settle()
             self._open[number] = stack.pop_all()
             return keeper
 

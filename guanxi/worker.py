@@ -49,7 +49,7 @@ def run_worker(
     partitions = asyncio.run(KafkaInput(kafka, TOPICS, "", member, prefix).partitions())
     if all(partitions.values()):
         make_log(settings.log, min(partitions.values()), say=say)
-    shards = Shards(settings, data=data, say=say)
+    shards = Shards(settings, data=data, say=say, together=True)
     name = shards.identity.name
     group = f"guanxi-{name}"
     app = make_app(group, kafka, shards.folder / "faust", WEB_HOST, web_port)

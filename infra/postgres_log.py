@@ -25,6 +25,7 @@ from infra import block as layout
 from infra.postgres_schema import identity_of
 from infra.postgres_session import Session, address_of
 from infra.postgres_tables import journal
+from infra.postgres_together import Together, Waiting
 from processors.ports import Block, Draft, Head, LogDamaged, LogUnusable, LostShard
 
 TOPIC = "guanxi.block.v1"
@@ -115,19 +116,29 @@ class PostgresEventLog:
     """See the module and ``processors.ports.EventLog``.
 
     url: `postgresql://user@host:port/database?schema=name`; shard_number: which of its shards, from 0; write: may append;
-    session: a connection shared with other shards of this log, which whoever opened it closes, and which says whether it
-    writes. The log was made before by its owner. For one thread at a time, with all that share the connection. Raises
-    LogUnusable, LogDamaged, never psycopg's errors.
+    session: a connection shared with other shards of this log, which whoever opened it closes, and which says whether
+    it writes; together: writes the blocks of such shards in one transaction. The log was made before by its owner. For
+    one thread at a time, with all that share the connection. Raises LogUnusable, LogDamaged, never psycopg's errors.
 
     Opening looks at the last blocks alone, however many there are; ``check_numbers`` at all.
     """
 
-    def __init__(self, url: str, shard_number: int = 0, *, write: bool = False, session: Session | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        shard_number: int = 0,
+        *,
+        write: bool = False,
+        session: Session | None = None,
+        together: Together | None = None,
+    ) -> None:
         address = address_of(url)
         self.path = f"{address.shown}, shard {shard_number}"
         self._session = Session(address, read_only=not write) if session is None else session
         self._own = self._session if session is None else None
         self._unsure = False
+        self._number, self._together = shard_number, together
+        self._failed: Exception | None = None
         try:
             self._name, self.incarnation, self.shards, self._originator = self._identity(shard_number)
             self._recorder = Recorder(self._session, shard_number=shard_number)
@@ -208,13 +219,21 @@ class PostgresEventLog:
         """The end of the log as this writer knows it."""
         return self._head
 
+    @property
+    def channel(self) -> str:
+        """Who waits for a block listens there."""
+        return self._recorder.channel_name
+
     def refresh(self) -> None:
         """See the port; after an append that failed nothing is appended before this."""
+        if self._together is not None:
+            self._together.settle()
         self._head, self._behind = self._read_head()
-        self._unsure = False
+        self._unsure, self._failed = False, None
 
     def append(self, draft: Draft) -> int:
         """See the port. LogUnusable: the block may or may not be there."""
+        self._raise_failed()
         if self._unsure:
             raise LostShard(
                 f"{self.path}: the end of the log is not known since the last failure; run the same command again"
@@ -226,6 +245,9 @@ class PostgresEventLog:
                     "run the same command again"
                 )
         state, after = layout.pack(self.shard, self._head, draft)
+        if self._together is not None:
+            self._put(self._together, state, after)
+            return after.block
         event = StoredEvent(self._originator, after.block, TOPIC, state)
         self._unsure = True  # until the database said that it is there
         try:
@@ -249,6 +271,30 @@ class PostgresEventLog:
             self._recorder.wake()
         return after.block
 
+    def _put(self, together: Together, state: bytes, after: Head) -> None:
+        keys = together.keys_of(self._number)
+        block = Waiting(
+            self._recorder.events_table_name, self._originator, after.block, TOPIC, state, self._behind, keys
+        )
+        self._head, self._behind = after, _behind(state)
+        together.put(self, block)
+        self._raise_failed()
+
+    def settle(self) -> None:
+        """See the port. LogUnusable: the blocks may or may not be there."""
+        if self._together is not None:
+            self._together.settle()
+            self._raise_failed()
+
+    def settled(self, error: Exception | None) -> None:
+        """See ``infra.postgres_together.Shard``."""
+        if error is not None:
+            self._failed, self._unsure = error, True
+
+    def _raise_failed(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+
     def wait(self, timeout_s: float, after: int | None = None) -> bool:
         """Wait for a block behind `after`, the head's unless given -> whether there is one; False: the time is up.
 
@@ -270,6 +316,7 @@ class PostgresEventLog:
 
     def blocks(self, after: int = 0) -> Iterator[Block]:
         """See the port."""
+        self.settle()
         while True:
             found = self._recorder.select_events(self._originator, gt=after, limit=_MORE)
             for event in found:
@@ -289,6 +336,7 @@ class PostgresEventLog:
 
     def block(self, number: int) -> Block:
         """See the port."""
+        self.settle()
         found = self._recorder.select_events(self._originator, gt=number - 1, lte=number)
         if not found:
             raise KeyError(number)
@@ -296,6 +344,7 @@ class PostgresEventLog:
 
     def customers(self, number: int) -> bytes:
         """See the port."""
+        self.settle()
         column: bytes = self._named(layout.header_of, self._start(number), number).cols.get("cust", b"")
         return column
 
@@ -322,6 +371,9 @@ class PostgresEventLog:
 
     def close(self) -> None:
         """See the port."""
+        if self._together is not None:
+            self._together.forget(self)
+            self._together.forget_keys(self._number)
         if self._own is not None:
             self._own.close()
 

@@ -5,8 +5,8 @@ The laws of `infra.vault` and the forms of `infra.sealing` hold, and besides:
 - A key lies under the shard and its customer. Two processes may both believe for a moment that they own a shard and make
   a key for the same new customer: the first key stands, and the other process gets LostShard from ``commit``, so that
   what it sealed is dropped with its state and never stored.
-- A key is made durable in a transaction of its own, ahead of the block. Where the outcome of that is not known, `commit`
-  may be called again.
+- A key is made durable in a transaction of its own, ahead of the block, or in that of the block where the blocks of several
+  shards are written together. Where the outcome of the first is not known, `commit` may be called again.
 - The database refuses to change a key into anything but a destroyed one, and a destroyed key for good, to everyone; to
   delete keys likewise. The bytes of a destroyed key are gone from the table once it was vacuumed; the server's
   write-ahead log, its archive and its copies are not reached.
@@ -25,6 +25,7 @@ from psycopg.sql import SQL, Identifier
 from xxhash import xxh3_64_intdigest
 
 from infra.postgres_session import Session
+from infra.postgres_together import Keys, Together
 from infra.sealing import CACHED_CIPHERS, CACHED_KEYS, DESTROYED, WRAPPED_BYTES, Sealing
 from processors.ports import LostShard, Words
 
@@ -78,9 +79,10 @@ class _Held:
 class PostgresVault(Sealing):
     """Keys per customer of a shard in a table. Laws: the module's docstring.
 
-    session: to the log's database, may be shared, not closed here; where: the log and shard, for people; shard_number: which
-    of its shards; master: 32 bytes, from `master_key`; cached_keys, cached_ciphers: how many customers' are kept unwrapped
-    at most. Raises VaultError where the vault was made under another master key; LogUnusable.
+    session: to the log's database, may be shared, not closed here; where: the log and shard, for people; shard_number:
+    which of its shards; master: 32 bytes, from `master_key`; cached_keys, cached_ciphers: how many customers' are kept
+    unwrapped at most; together: writes the shard's blocks, and keys with them. Raises VaultError where the vault was
+    made under another master key; LogUnusable.
     """
 
     def __init__(
@@ -92,9 +94,10 @@ class PostgresVault(Sealing):
         *,
         cached_keys: int = CACHED_KEYS,
         cached_ciphers: int = CACHED_CIPHERS,
+        together: Together | None = None,
     ) -> None:
         super().__init__(where, master, cached_keys=cached_keys, cached_ciphers=cached_ciphers)
-        self._session, self._shard = session, shard_number
+        self._session, self._shard, self._together = session, shard_number, together
         self._names = {
             "keys": Identifier(session.schema, "vault_key"),
             "master": Identifier(session.schema, "vault_master"),
@@ -116,6 +119,18 @@ class PostgresVault(Sealing):
             self._write_check()
         made = sorted((customer_id.encode(), wrapped) for customer_id, wrapped in self._pending.items())
         ids, keys = ([each[at] for each in made] for at in (0, 1))
+        if self._together is not None:
+            self._together.put_keys(Keys("vault_key", self._shard, ids, keys))
+        else:
+            self._write(ids, keys)
+        if self._held is not None or self._together is not None:
+            self._since.update(self._pending)
+        if self._held is not None and len(self._since) > max(_AT_ONCE, len(self._held) // 4):
+            self._held.add((customer_id.encode(), wrapped) for customer_id, wrapped in self._since.items())
+            self._since.clear()
+        self._pending.clear()
+
+    def _write(self, ids: list[bytes], keys: list[bytes]) -> None:
         with self._session.get_connection() as connection:
             # In order, so that two processes that insert the same ones wait for each other and do not lock up.
             cursor = connection.execute(
@@ -125,7 +140,7 @@ class PostgresVault(Sealing):
                 ).format(**self._names),
                 (self._shard, ids, keys),
             )
-            if cursor.rowcount != len(made):
+            if cursor.rowcount != len(ids):
                 cursor = connection.execute(
                     SQL(
                         "SELECT COUNT(*) AS n FROM unnest(%b::bytea[], %b::bytea[]) AS made (id, wrapped) "
@@ -135,17 +150,11 @@ class PostgresVault(Sealing):
                     (ids, keys, self._shard),
                 )
                 row = cursor.fetchone()
-                if row is None or row["n"] != len(made):
+                if row is None or row["n"] != len(ids):
                     raise LostShard(
                         f"{self.path}: another process made keys for customers of this shard; run the same command again: "
                         "nothing is taken twice"
                     )
-        if self._held is not None:
-            self._since.update(self._pending)
-            if len(self._since) > max(_AT_ONCE, len(self._held) // 4):
-                self._held.add((customer_id.encode(), wrapped) for customer_id, wrapped in self._since.items())
-                self._since.clear()
-        self._pending.clear()
 
     def destroy(self, customer_id: str) -> None:
         """Destroy the customer's key for good, and remember that it was. May be called again; unknown customers too.

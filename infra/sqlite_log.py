@@ -251,6 +251,9 @@ class SqliteEventLog:
         self._head = after
         return after.block
 
+    def settle(self) -> None:
+        """See the port: each block is durable already."""
+
     def blocks(self, after: int = 0) -> Iterator[Block]:
         """See the port."""
         while True:

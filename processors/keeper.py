@@ -194,6 +194,7 @@ class Keeper:
         self._told.append(block)
         self._lines += sum(block.facts.values()) + len(block.decisions)
         if self.ids.needs_flush:
+            self.log.settle()
             self.ids.flush(block.block)
 
     @property
@@ -205,6 +206,7 @@ class Keeper:
     def show(self) -> None:
         """Write projections as of the end of the log. Only between batches."""
         if self._told:
+            self.log.settle()
             touched = self.intake.touched
             found = filter(None, map(self.shard.customers.get, touched))  # one may be parked before its first record
             self.views.tell(self._told, found, self.shard, self.log.shard.hex(), self.log.head().block)
@@ -217,6 +219,7 @@ class Keeper:
         if new and (len(self.ids) <= _SWEEP_FREELY or new * _SWEEP_SHARE >= len(self.ids)):
             self._swept_at += new
             self.intake.sweep()
+        self.log.settle()
         block = self.log.head().block
         touched = self.intake.touched
         warm = frozenset(touched) if len(touched) <= WARM_CUSTOMERS else frozenset()

@@ -49,7 +49,10 @@ class Owner:
                     raise CannotPark(f"{fault}; install a mended version") from fault
 
     def take(self, work: Work) -> None:
-        """Take something into the log; what our code fails on is parked. Raises what the ports raise, and CannotPark."""
+        """Take something into the log; what our code fails on is parked. Raises what the ports raise, and CannotPark.
+
+        In the log when this returns and the log is settled.
+        """
         todo: list[Work] = [work]
         while todo:
             now = todo.pop()
@@ -68,6 +71,7 @@ class Owner:
 
     def renew(self) -> None:
         """Make the keeper anew from the log. Raises what opening raises, and CannotPark."""
+        self.keeper.log.settle()  # what was taken before is not read again
         counts = self.keeper.intake.settled
         self.keeper = self._anew()
         self.keeper.carry(counts)

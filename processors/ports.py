@@ -99,11 +99,17 @@ class EventLog(Protocol):
         """The end of the log as this writer knows it."""
 
     def append(self, draft: Draft) -> int:
-        """Write one block; durable and seen by every reader when this returns its number.
+        """Write one block -> its number; durable and seen by every reader when this returns, or when ``settle`` does.
 
         One transaction holds the lines, the decisions among them and the positions. Raises LostShard when another
         writer got there first or a position does not follow the stored one; then nothing was written. After any other
         error the outcome is unknown: open the log anew. A crash inside leaves the whole block or nothing.
+        """
+
+    def settle(self) -> None:
+        """Make durable what was appended: nothing that is derived may be written before. Raises as ``append`` does.
+
+        After an error none of the blocks since the last time counts. Who reads blocks through the log need not ask for it.
         """
 
     def refresh(self) -> None:

@@ -3,6 +3,8 @@
 All of it but ``put`` and the figures runs in the worker's one thread, a piece at a time. Whatever fails drops the Keeper with
 everything in memory; the next ``begin`` reads the shard anew from the head of its log (laws of the log 2), and what was
 fetched is fetched anew. So there is nothing to put right after a failure, and no failure loses anything.
+
+What ``work`` took counts when ``settle`` returned: the blocks of all shards of a worker may be written together.
 """
 
 from collections import deque
@@ -131,6 +133,8 @@ class ShardWriter:
         self.figures = Figures()
         self.moved = False
         """The log stands elsewhere in an input than what was read of it follows: to be read anew (``again``)."""
+        self.worked = 0
+        """Records of the last piece of work."""
         self._shards, self._topics, self._now = shards, topics, now
         self._topic_ids: Mapping[Input, str] = {}
         self._owner: Owner | None = None
@@ -219,7 +223,7 @@ class ShardWriter:
         self._gate, self._more, self.moved = None, False, False
 
     def work(self) -> None:
-        """Take of what came in as much as is one piece; in the log when this returns. Raises anything: then ``drop``."""
+        """Take of what came in as much as is one piece; in the log when ``settle`` returned. Raises anything: then ``drop``."""
         owner, waits = self._owner, self._gate
         if owner is not None and waits is not None:
             with self._whole():
@@ -232,8 +236,16 @@ class ShardWriter:
         while done < RECORDS_A_PIECE and (step := waits.step()) is not None:
             done += self._take(owner, step)
         self._more = done >= RECORDS_A_PIECE
-        self.figures.held = waits.held()
-        self._note(owner.keeper)
+        self.worked = done
+
+    def settle(self) -> None:
+        """Make what was taken durable, and note where the shard stands. Raises as ``work`` does."""
+        owner, waits = self._owner, self._gate
+        if owner is not None and waits is not None:
+            with self._whole():
+                owner.keeper.log.settle()
+                self.figures.held = waits.held()
+                self._note(owner.keeper)
 
     def _hand_over(self, waits: Gate, fetched: Fetched) -> None:
         calendar = None
@@ -271,6 +283,7 @@ class ShardWriter:
         with self._whole():
             stood = dict(self.figures.positions)
             execute(owner, commands_input(self.number), number, body)
+            owner.keeper.log.settle()
             self._note(owner.keeper)
             self.moved = self.moved or stood != self.figures.positions
 

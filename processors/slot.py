@@ -18,7 +18,7 @@ class Slot:
     def __init__(self, writer: ShardWriter) -> None:
         self.writer = writer
         self.reading = False
-        self.try_at = 0.0
+        self.try_at = self.worked_at = 0.0
         self.shown_block = self.said_block = 0
         self.shown_at = self.kept_at = 0.0
         self.show_cost_s = 0.0

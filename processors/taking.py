@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ import mode
 from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against
 from processors.ports import Input, LogUnusable
 from processors.positions import Found, Stand
-from processors.shard_writer import Shards, ShardWriter
+from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
 from processors.slot import Slot
 
 SHOW_S: Final = 1.0
@@ -220,10 +220,10 @@ class Taking(mode.Service):
             while not self.should_stop:
                 self._wake.clear()
                 await self._open_due()
-                busy = False
+                busy = await self._round()
                 for slot in list(self._slots.values()):
                     if slot.reading and self._given and not self.should_stop:
-                        busy = await self._turn(slot) or busy
+                        await self._derive(slot)
                 if not busy:
                     await self._wait_for(self._wake, SHOW_S / 4)
         finally:
@@ -233,15 +233,28 @@ class Taking(mode.Service):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), timeout_s)
 
-    async def _turn(self, slot: Slot) -> bool:
-        """Do what is next for a shard -> whether there was anything to take."""
+    async def _round(self) -> bool:
+        """Take what came in for the shards, written together -> whether there was anything to take."""
+        slots = [slot for slot in self._slots.values() if slot.reading and slot.writer.has_work]
+        if not slots or not self._given or self.should_stop:
+            return False
+        slots.sort(key=lambda slot: slot.worked_at)
+        writers = [slot.writer for slot in slots]
+        async with self._alone:
+            done = await self._in_thread(partial(_take, writers))
+            for slot in slots[: len(done)]:
+                slot.worked_at = self.loop.time()
+                error = done[slot.writer.number]
+                if error is not None:
+                    await self._failed(slot, error)
+                else:
+                    slot.writer.figures.failures = 0
+                    slot.writer.figures.trouble = ""
+        return True
+
+    async def _derive(self, slot: Slot) -> None:
+        """Write the views of a shard, or all that is derived, where it is time."""
         writer, now = slot.writer, self.loop.time()
-        busy = False
-        if writer.has_work:
-            busy = True
-            if await self._try(slot, writer.work):
-                writer.figures.failures = 0
-                writer.figures.trouble = ""
         block = writer.figures.block
         if slot.reading and block > slot.shown_block:
             every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
@@ -255,7 +268,6 @@ class Taking(mode.Service):
                     slot.shown_at = self.loop.time()
                     slot.show_cost_s = slot.shown_at - began
                     slot.shown_block = block
-        return busy
 
     async def _open_due(self) -> None:
         """Open some shards, or go on with them, and read on from where their logs stand, if the broker has what follows."""
@@ -378,6 +390,30 @@ class Taking(mode.Service):
         for _, slot in sorted(self._slots.items()):
             shards.append(slot.status(await self._inputs.unread(slot.writer.inputs) if slot.reading else {}))
         return {"log": self._name, "trouble": self.trouble, "shards": shards}
+
+
+def _take(writers: Sequence[ShardWriter]) -> dict[int, Exception | None]:
+    """Have shards take what came in, as many of them as is one piece of work -> by number, why it failed if it did."""
+    done: dict[int, Exception | None] = {}
+    left = RECORDS_A_PIECE
+    for writer in writers:
+        if left <= 0:
+            break
+        done[writer.number] = _failure_of(writer.work)
+        left -= writer.worked
+    for writer in writers:
+        if writer.number in done and done[writer.number] is None:
+            done[writer.number] = _failure_of(writer.settle)
+    return done
+
+
+def _failure_of(job: Callable[[], None]) -> Exception | None:
+    """Do something -> how it failed, whatever that is: the state is dropped then and read again from the log."""
+    try:
+        job()
+    except Exception as error:
+        return error
+    return None
 
 
 def wait_s(failures: int) -> float:

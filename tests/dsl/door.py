@@ -47,6 +47,9 @@ class MemoryLog:
         )  # fmt: skip
         return number
 
+    def settle(self) -> None:
+        """Each block is there already."""
+
     def blocks(self, after: int = 0) -> Iterator[Block]:
         return iter(self._blocks[after:])
 
