@@ -150,7 +150,7 @@ class Life:
         return [one for one in self.steps if one.step == "raised" and self._state(one) in alive]
 
     def _state(self, raised: Step) -> str:
-        return [one.step for one in self.steps if (one.code, one.key) == (raised.code, raised.key)][-1]
+        return next(one.step for one in reversed(self.steps) if (one.code, one.key) == (raised.code, raised.key))
 
     def _named(self, trigger_id: str | None) -> Step | None:
         for one in self.steps:

@@ -42,14 +42,22 @@ def dormant(view: View, day: date, settings: Settings) -> Iterator[Found]:
 
 def complaint_overdue(view: View, day: date, settings: Settings) -> Iterator[Found]:
     """Complaints not resolved when their working days are over."""
-    resolved = {one["complaint_id"] for one in view.standing("complaint_resolved") if happened_on(one) <= day}
-    filed: dict[str, Record] = {}
-    for record in view.standing("complaint_filed"):
-        filed.setdefault(record["complaint_id"], record)
-    for complaint_id, record in filed.items():
+    for record, settled_on in _complaints(view):
         after = days_between(happened_on(record) + timedelta(days=1), day)
-        if complaint_id not in resolved and sum(map(view.bank.is_working_day, after)) >= settings["working_days"]:
+        unresolved = settled_on is None or settled_on > day
+        if unresolved and sum(map(view.bank.is_working_day, after)) >= settings["working_days"]:
+            complaint_id = record["complaint_id"]
             yield Found(f"{complaint_id}:overdue", {"complaint_id": complaint_id}, ids_of([record]))
+
+
+def _complaints(view: View) -> Iterator[tuple[Record, date | None]]:
+    """Each complaint filed, and the date of the first resolution of its id that comes behind it in the log."""
+    records = view.standing("complaint_filed", "complaint_resolved")
+    for at, record in enumerate(records):
+        if record["type"] == "complaint_filed":
+            behind = [one for one in records[at:] if one["type"] == "complaint_resolved"]
+            settled = [happened_on(one) for one in behind if one["complaint_id"] == record["complaint_id"]]
+            yield record, settled[0] if settled else None
 
 
 def complaint_filed(record: Record) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.model.bank import Bank
 from tests.model.customer import INTERACTIONS, LOANS, Customer, Record
-from tests.model.ledger import Posting
+from tests.model.ledger import Posting, balance_on
 from tests.model.months import days_between, days_in, first_day, month_of
 from tests.model.policy import Policy
 from tests.model.tiers import Tier, close_month
@@ -18,7 +18,7 @@ class WideBank(Bank):
 
     def __init__(self, policies: list[dict[str, Any]]) -> None:
         super().__init__(policies)
-        self._closes: list[Record] = []  # taken, of all sources
+        self._closes: dict[str, list[Record]] = {}  # taken, of all sources, by the date they close
 
     def policy_of(self, day: date) -> Policy:
         """The policy version that decides on a day: the one of its month."""
@@ -59,7 +59,8 @@ class WideBank(Bank):
         """End-of-day AUM as known now, minor units; 0 before the first day of F, as nothing counts earlier."""
         if day < self.first_of_first_month():
             return 0
-        return sum(self.end_of_day(customer_id, one, day) for one in self._customer(customer_id).accounts)
+        customer = self._customer(customer_id)
+        return sum(balance_on(self._changes(customer, one), day) for one in customer.accounts)
 
     def projected_sum(self, customer_id: str, day: date) -> int:
         """Σ of AUM of the days 1..d of the month, and the balance of d for the days that are left (DOMAIN §3)."""
@@ -71,8 +72,8 @@ class WideBank(Bank):
         """Monday to Friday, unless a required source's close of the day says otherwise: the one taken last."""
         said = [
             one["working_day"]
-            for one in self._closes
-            if one["date"] == str(day) and one.get("working_day") is not None and one["source"] in (self._sources or ())
+            for one in self._closes.get(str(day), [])
+            if one.get("working_day") is not None and one["source"] in (self._sources or ())
         ]
         return bool(said[-1]) if said else day.weekday() < 5
 
@@ -109,7 +110,7 @@ class WideBank(Bank):
         return None if self._closed_through is None else self._closed_through + timedelta(days=1)
 
     def _take_close(self, record: Record) -> None:
-        self._closes.append(record)
+        self._closes.setdefault(record["date"], []).append(record)
         super()._take_close(record)
 
     def _everyone(self) -> list[Customer]:
