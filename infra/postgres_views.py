@@ -6,7 +6,7 @@ is behind one block. The commit does not wait for the disk: the log did, before 
 the server the rows may be some blocks behind, never torn. The tables: `infra.postgres_view_tables`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple
@@ -126,6 +126,32 @@ class PostgresViews:
         """See ``processors.keeper.Views``."""
         self.put(Feed(told, customers, shard, shard_id), through)
 
+    def prepare(
+        self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int
+    ) -> Callable[[], None]:
+        """See ``processors.keeper.Views``. Memory for the rows of all customers at once."""
+        self._usable()
+        feed, known = Feed(told, customers, shard, shard_id), self._position
+        due = untold(feed, through, known.basis, self.path, _DO)
+        if due is None:
+            return _nothing
+        if due.customers is shard.customers:  # too many to hold all their rows
+            self.put(feed, through)
+            return _nothing
+        rows, odd = self._rows_of(msgspec.structs.replace(due, customers=sorted(due.customers, key=_id_of)))
+        after = Position(through, self._definitions, odd or known.odd_text, basis_of(shard, shard_id, through))
+
+        def write() -> None:
+            with self._transaction() as (connection, _):
+                if self._looked(connection, lock=True) != known:
+                    raise ViewsUnusable(f"{self.path}: another process told them meanwhile; {_DO}")
+                for statement, columns in rows:
+                    connection.execute(statement, columns, prepare=True)
+                self._stand(connection, after)
+            self._position = after
+
+        return write
+
     def put(self, feed: Feed, through: int) -> None:
         """Fold a feed into every projection; one transaction with the position: committed when this returns.
 
@@ -151,14 +177,21 @@ class PostgresViews:
 
     def _put_rows(self, connection: Connection[DictRow], feed: Feed) -> bool:
         """Put the rows of every projection -> whether any text had to be kept otherwise."""
-        odd = False
+        rows, odd = self._rows_of(feed)
+        for statement, columns in rows:
+            connection.execute(statement, columns, prepare=True)
+        return odd
+
+    def _rows_of(self, feed: Feed) -> tuple[list[tuple[str, list[list[Any]]]], bool]:
+        """(statement, columns) of every projection that has rows; whether any text had to be kept otherwise."""
+        found, odd = [], False
         for projection, statement in self._puts:
             rows = list(projection.rows(feed))
             if rows:
                 columns, changed = _columns_of(projection.table, rows)
                 odd |= changed
-                connection.execute(statement, columns, prepare=True)
-        return odd
+                found.append((statement, columns))
+        return found, odd
 
     def _stand(self, connection: Connection[DictRow], position: Position) -> None:
         connection.execute(
@@ -273,6 +306,10 @@ def _put(table: Table, where: Composable, shard_number: int) -> str:
         )
         .as_string()
     )
+
+
+def _nothing() -> None:
+    """There is nothing to write."""
 
 
 def _id_of(customer: Customer) -> str:

@@ -9,7 +9,7 @@ has its own write-ahead log, so that swapping is one atomic rename and readers o
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -148,6 +148,13 @@ class SqliteViews(SqliteAnswers):
     def stands(self) -> int:
         """See ``processors.keeper.Views``."""
         return max(min(self._positions.values()), 0)
+
+    def prepare(
+        self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int
+    ) -> Callable[[], None]:
+        """See ``processors.keeper.Views``; a file is written at once."""
+        self.tell(told, customers, shard, shard_id, through)
+        return lambda: None
 
     def tell(
         self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int

@@ -32,6 +32,8 @@ LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
 WARM_CUSTOMERS = 100_000
 """Customers touched since the last checkpoint stay unpacked, unless they are more than these."""
+_SHOWN_ASIDE = 5_000
+"""Rows of so many customers are made while batches wait, to be written beside them; of more, a part after another."""
 _LINES_PER_CUSTOMER = 25
 _SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
 """Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""
@@ -80,6 +82,14 @@ class Views(Protocol):
         customers: all that the blocks touched, as they are behind the last; shard: likewise; shard_id: its name. Told
         again, nothing changes. Raises ViewsUnusable where a block is missing, the rows are another shard's, or the store
         fails: then nothing was written.
+        """
+
+    def prepare(
+        self, told: Sequence[Told], customers: Iterable[Customer], shard: Shard, shard_id: str, through: int
+    ) -> Callable[[], None]:
+        """As ``tell``, but what is returned writes: once, in any thread, before anything else is asked of the views.
+
+        The state may move on meanwhile. What is returned raises ViewsUnusable also where others told the rows since.
         """
 
 
@@ -212,6 +222,23 @@ class Keeper:
             self.views.tell(self._told, found, self.shard, self.log.shard.hex(), self.log.head().block)
             self._told, self._lines = [], 0
             touched.clear()
+
+    def showing(self) -> Callable[[], None]:
+        """As ``show``, but what is returned writes, in any thread, while batches go on; it is to be waited for before more.
+
+        Raises what the views raise; what is returned does, too, and then the keeper is of no use.
+        """
+        touched = self.intake.touched
+        if len(touched) > _SHOWN_ASIDE:
+            self.show()
+        if not self._told:
+            return lambda: None
+        self.log.settle()
+        found = filter(None, map(self.shard.customers.get, touched))
+        write = self.views.prepare(self._told, found, self.shard, self.log.shard.hex(), self.log.head().block)
+        self._told, self._lines = [], 0
+        touched.clear()
+        return write
 
     def checkpoint(self) -> None:
         """Write projections, ids and snapshot as of the end of the log. Only between batches."""

@@ -308,6 +308,19 @@ class ShardWriter:
                 else:
                     keeper.show()
 
+    def showing(self) -> Callable[[], None]:
+        """As ``show``, but what is returned writes the views: in another thread, while more is taken.
+
+        It is to be waited for before ``show``, ``checkpoint`` and ``begin``; where it raises, ``drop``.
+        """
+        if self._owner is None:
+            return lambda: None
+        keeper = self._owner.keeper
+        with self._whole():
+            if keeper.due:
+                keeper.checkpoint()
+            return keeper.showing()
+
     def checkpoint(self) -> None:
         """Write all that is derived, so that the next start is quick. Raises as ``work`` does."""
         if self._owner is not None:

@@ -1,5 +1,6 @@
 """A shard of a worker as its event loop sees it, and what is said of it to people."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ class Slot:
     """See the module.
 
     reading: its inputs may be read; what ends in `_at`: by the loop's clock, seconds; full: inputs of
-    which enough was read for now.
+    which enough was read for now; showing: writes the views, while that is under way.
     """
 
     def __init__(self, writer: ShardWriter) -> None:
@@ -23,6 +24,7 @@ class Slot:
         self.shown_at = self.kept_at = 0.0
         self.show_cost_s = 0.0
         self.full: set[Input] = set()
+        self.showing: asyncio.Task[None] | None = None
 
     def status(self, unread: Mapping[Input, int]) -> dict[str, Any]:
         """Where it stands. unread: what was published and not read yet, where that is known."""

@@ -26,10 +26,12 @@ SHOW_S: Final = 1.0
 SHOW_BUSY_S: Final = 10.0
 """While more waits to be taken, views are shown less often: they are written once for all that moved meanwhile."""
 SHOW_SHARE: Final = 10
-"""Showing takes at most one part in so many of the time."""
+"""Making the rows of views takes at most one part in so many of the time; they are written beside what goes on."""
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
-COLLECT_S: Final = 10.0
+COLLECT_S: Final = 0.5
+COLLECT_OBJECTS: Final = 20_000
+"""After so many new objects it is looked for cycles among them: a millisecond or two, where all of ten seconds took 100."""
 COMMANDS_S: Final = 1.0
 LISTEN_S, SILENT_S = 1.0, 5.0
 OPENED_TOGETHER: Final = 8
@@ -39,6 +41,9 @@ READ_AHEAD_BYTES: Final = 64 << 20
 READ_AHEAD_INPUT_BYTES: Final = 1 << 20, 8 << 20
 RECORDS_A_POLL: Final = 20_000
 POLL_S, POLL_FULL_S = 0.2, 0.02
+ASIDE_S: Final = 0.02
+"""So long nothing is polled while records are folded, which one interpreter does no faster for being interrupted. What
+came meanwhile comes in one fetch then, while the log waits for the disk."""
 
 logger = logging.getLogger("guanxi.worker")
 Done = TypeVar("Done")
@@ -65,8 +70,10 @@ class Taking(mode.Service):
         self._now, self._give_up = now, give_up
         self._slots: dict[int, Slot] = {}
         self._thread = ThreadPoolExecutor(1, "guanxi-shards")
+        self._views_thread = ThreadPoolExecutor(1, "guanxi-views")
         self._alone = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._wake, self._free = asyncio.Event(), asyncio.Event()
+        self._free.set()
         self._given, self._times_given = False, 0
         self._folding: asyncio.Event | None = None
         self._silent = False
@@ -99,18 +106,21 @@ class Taking(mode.Service):
             await self._folding.wait()
         await self._say()
         for slot in self._slots.values():
+            await _shown(slot)
             if slot.reading:
                 slot.reading = False
                 await self._try(slot, slot.writer.checkpoint)
         await self._inputs.leave()
         await self._in_thread(self._shards.close)
         self._thread.shutdown()
+        self._views_thread.shutdown()
 
     # ------------------------------------------------------------------------------------------ what the group decides
 
     async def _revoked(self, _: frozenset[Input]) -> None:
         self._given = False
         for slot in self._slots.values():
+            await _shown(slot)
             if slot.reading:
                 await self._try(slot, slot.writer.show)
         await self._say()
@@ -121,7 +131,9 @@ class Taking(mode.Service):
             self._give_up(unfit)
             return
         for number in self._slots.keys() - numbers:
-            await self._in_thread(self._slots.pop(number).writer.drop)
+            slot = self._slots.pop(number)
+            await _shown(slot)
+            await self._in_thread(slot.writer.drop)
         for number in sorted(numbers):
             if number not in self._slots:
                 self._slots[number] = Slot(ShardWriter(number, self._shards, self._topics, self._now))
@@ -138,6 +150,8 @@ class Taking(mode.Service):
     async def _read(self) -> None:
         while not self.should_stop:
             full = any(slot.full for slot in self._slots.values())
+            if not self._free.is_set():
+                await self._wait_for(self._free, ASIDE_S)
             try:
                 found = await self._inputs.poll(list(self._readable()), POLL_FULL_S if full else POLL_S, RECORDS_A_POLL)
             except InputLost as lost:
@@ -241,7 +255,13 @@ class Taking(mode.Service):
         slots.sort(key=lambda slot: slot.worked_at)
         writers = [slot.writer for slot in slots]
         async with self._alone:
-            done = await self._in_thread(partial(_take, writers))
+            self._free.clear()
+            try:
+                done = await self._in_thread(
+                    partial(_take, writers, partial(self.loop.call_soon_threadsafe, self._free.set))
+                )
+            finally:
+                self._free.set()
             for slot in slots[: len(done)]:
                 slot.worked_at = self.loop.time()
                 error = done[slot.writer.number]
@@ -256,18 +276,29 @@ class Taking(mode.Service):
         """Write the views of a shard, or all that is derived, where it is time."""
         writer, now = slot.writer, self.loop.time()
         block = writer.figures.block
-        if slot.reading and block > slot.shown_block:
+        if slot.reading and block > slot.shown_block and slot.showing is None:
             every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
             if now - slot.kept_at >= CHECKPOINT_S:
                 if await self._try(slot, writer.checkpoint):
                     slot.kept_at = slot.shown_at = self.loop.time()
                     slot.shown_block = writer.figures.block
             elif now - slot.shown_at >= every_s:
+                made: list[Callable[[], None]] = []
                 began = self.loop.time()
-                if await self._try(slot, writer.show):
-                    slot.shown_at = self.loop.time()
-                    slot.show_cost_s = slot.shown_at - began
-                    slot.shown_block = block
+                if await self._try(slot, lambda: made.append(writer.showing())):
+                    slot.show_cost_s = self.loop.time() - began
+                    slot.showing = asyncio.create_task(self._show(slot, made[0], block))
+
+    async def _show(self, slot: Slot, write: Callable[[], None], block: int) -> None:
+        """Write the views of a shard up to a block, beside what goes on."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._views_thread, write)
+        except Exception as error:  # as in ``_try``
+            await self._failed(slot, error)
+        else:
+            slot.shown_at, slot.shown_block = self.loop.time(), block
+        finally:
+            slot.showing = None
 
     async def _open_due(self) -> None:
         """Open some shards, or go on with them, and read on from where their logs stand, if the broker has what follows."""
@@ -291,6 +322,7 @@ class Taking(mode.Service):
     async def _again(self, slot: Slot) -> Mapping[Input, Stand] | None:
         """Open a shard or go on with it -> where its log stands; None: it failed, or was taken away meanwhile."""
         found: list[Mapping[Input, Stand]] = []
+        await _shown(slot)
 
         def again() -> None:
             found.append(slot.writer.again())
@@ -379,8 +411,9 @@ class Taking(mode.Service):
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
         """Look for cycles among what is new since the last time; millions of customers hold none."""
-        async with self._alone:
-            await self._in_thread(_collect)
+        if gc.get_count()[0] >= COLLECT_OBJECTS:
+            async with self._alone:
+                await self._in_thread(_collect)
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -392,8 +425,11 @@ class Taking(mode.Service):
         return {"log": self._name, "trouble": self.trouble, "shards": shards}
 
 
-def _take(writers: Sequence[ShardWriter]) -> dict[int, Exception | None]:
-    """Have shards take what came in, as many of them as is one piece of work -> by number, why it failed if it did."""
+def _take(writers: Sequence[ShardWriter], folded: Callable[[], object]) -> dict[int, Exception | None]:
+    """Have shards take what came in, as many of them as is one piece of work -> by number, why it failed if it did.
+
+    folded: called when what remains is to wait for the disk.
+    """
     done: dict[int, Exception | None] = {}
     left = RECORDS_A_PIECE
     for writer in writers:
@@ -401,6 +437,7 @@ def _take(writers: Sequence[ShardWriter]) -> dict[int, Exception | None]:
             break
         done[writer.number] = _failure_of(writer.work)
         left -= writer.worked
+    folded()
     for writer in writers:
         if writer.number in done and done[writer.number] is None:
             done[writer.number] = _failure_of(writer.settle)
@@ -414,6 +451,12 @@ def _failure_of(job: Callable[[], None]) -> Exception | None:
     except Exception as error:
         return error
     return None
+
+
+async def _shown(slot: Slot) -> None:
+    """Return when the views of a shard are not being written."""
+    if slot.showing is not None:
+        await asyncio.wait([slot.showing])
 
 
 def wait_s(failures: int) -> float:

@@ -22,6 +22,7 @@ Weigh = Callable[[Ints], Ints]
 """How often the moves of days count."""
 
 _LONGEST_MONTH = 31
+_KINDS = [(kind, int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for kind in ("<i1", "<i2", "<i4", "<i8")]
 _compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 
@@ -58,9 +59,7 @@ def unpacked(columns: bytes) -> tuple[Ints, Ints, Ints]:
 
 def _narrowest(column: Ints) -> str:
     low, high = int(column.min()), int(column.max())
-    return next(
-        kind for kind in ("<i1", "<i2", "<i4", "<i8") if low >= np.iinfo(kind).min and high <= np.iinfo(kind).max
-    )
+    return next(kind for kind, least, most in _KINDS if low >= least and high <= most)
 
 
 def balances(rows: Iterable[tuple[bytes]], accounts: int, through: Day | None, first: Day) -> list[int]:

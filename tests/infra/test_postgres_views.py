@@ -79,6 +79,40 @@ class TestPostgresViews(ViewsConformance):
 # ------------------------------------------------------------------------------------------ what dies and what waits
 
 
+def test_what_was_prepared_is_written_later_as_it_was_then(bank: PostgresBank, tmp_path: Path) -> None:
+    world = World(tmp_path, views=bank.open())
+    world.tell(opened("C1", "A1", "2026-01-01", 5), close("2026-01-01"))
+    world.take(money("deposit", "C1", "A1", 7, "2026-01-02"), b"bad")
+    feed = world.feed()
+    write = bank.open().prepare(feed.told, feed.customers, feed.shard, feed.shard_id, 2)
+    answers = bank.answers()
+    assert answers.freshness.block == 1
+    world.take(money("deposit", "C1", "A1", 100, "2026-01-02"), b"bad")
+    write()
+    assert answers.freshness.block == 2
+    assert rows(answers.aum(), "spot") == [(12,)]
+    assert answers.counts()["refused"] == {"not_json": 1}
+    world.put()
+    assert rows(answers.aum(), "spot") == [(112,)]
+    nothing = bank.open().prepare(feed.told, feed.customers, feed.shard, feed.shard_id, 2)
+    nothing()  # older than the rows
+    assert answers.freshness.block == 3
+
+
+def test_what_was_prepared_is_not_written_where_another_told_meanwhile(bank: PostgresBank, tmp_path: Path) -> None:
+    world = World(tmp_path, views=bank.open())
+    world.tell(opened("C1", "A1", "2026-01-01", 5))
+    world.take(money("deposit", "C1", "A1", 7, "2026-01-02"), b"bad")
+    feed = world.feed()
+    write = bank.open().prepare(feed.told, feed.customers, feed.shard, feed.shard_id, 2)
+    world.put()
+    with pytest.raises(ViewsUnusable, match="another process told them meanwhile"):
+        write()
+    answers = bank.answers()
+    assert answers.counts()["refused"] == {"not_json": 1}
+    assert rows(answers.aum(), "spot") == [(12,)]
+
+
 class _Dies(Counts):
     """Loses its connection in the middle of a tell, as behind a server that ends it."""
 
