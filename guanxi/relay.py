@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -161,8 +162,9 @@ class Relay:
         unwritten: dict[int, Position] = {}
         written_at = time.monotonic()
         self._recovered()
+        waits = False
         while True:
-            batch = await self._aside(reading.read)
+            batch = await self._aside(partial(_next, log, reading, waits))
             unwritten |= batch.positions
             due = time.monotonic() - written_at >= STANDING_SECONDS or self._stopping.is_set()
             if batch.messages or (unwritten and due):
@@ -171,12 +173,10 @@ class Relay:
                 self._count(batch)
             if self._stopping.is_set():
                 return
-            if not batch.positions:
-                if self._once:
-                    self._stopping.set()
-                    continue
-                await self._aside(lambda: log.wait(LOOK_SECONDS / 2))
-                await self._aside(reading.look)
+            if not batch.positions and self._once:
+                self._stopping.set()
+                continue
+            waits = reading.at_end and not self._once
 
     def _count(self, batch: Batch) -> None:
         topics = Counter(message.topic for message in batch.messages)
@@ -205,3 +205,11 @@ class Relay:
     async def _aside(self, call: Callable[[], Result]) -> Result:
         """Run what waits for the database in the relay's own thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _next(log: LogTail, reading: Reading, waits: bool) -> Batch:
+    """What comes next, in one call of the relay's thread. waits: for it, if need be."""
+    if waits:
+        log.wait(LOOK_SECONDS / 2)
+        reading.look()
+    return reading.read()

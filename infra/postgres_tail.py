@@ -16,6 +16,9 @@ from infra.postgres_session import Session, address_of
 from infra.postgres_tables import journal
 from processors.ports import Block, LogDamaged
 
+_AHEAD, _AHEAD_BYTES = 4, 65_536
+"""So many blocks of a shard that told of new ones are read with its end, where each of them is small."""
+
 
 class PostgresTail:
     """See ``processors.relay.LogTail``. url: `postgresql://user@host:port/database?schema=name`."""
@@ -39,6 +42,11 @@ class PostgresTail:
             for number, (table, shard) in enumerate(zip(tables, ids, strict=True))
         )  # fmt: skip
         self._blocks = [_blocks_of(table, shard) for table, shard in zip(tables, ids, strict=True)]
+        self._small = [_blocks_of(table, shard, _AHEAD_BYTES) for table, shard in zip(tables, ids, strict=True)]
+        self._shard_of = {channel: number for number, channel in enumerate(self._channels)}
+        self._told: set[int] = set()
+        self._read: dict[int, int] = {}
+        self._ahead: dict[int, list[DictRow]] = {}
 
     def _identity(self) -> tuple[str, str, list[bytes]]:
         log = identity_of(self._session, self.where)
@@ -54,15 +62,25 @@ class PostgresTail:
             yield connection
 
     def heads(self) -> list[int]:
-        """See the port."""
-        with self._connected() as connection:
-            rows = connection.execute(self._heads, prepare=True).fetchall()
+        """See the port. Small blocks of shards that told of new ones are read on the same way to the server."""
+        told = {shard: self._read[shard] for shard in self._told & self._read.keys()}
+        self._told.clear()
+        with self._connected() as connection, connection.pipeline():
+            ends = connection.execute(self._heads, prepare=True)
+            found = {
+                shard: connection.execute(self._small[shard], (after, _AHEAD), prepare=True)
+                for shard, after in told.items()
+            }
+            rows = ends.fetchall()
+            self._ahead = {shard: cursor.fetchall() for shard, cursor in found.items()}
         return [row["head"] for row in sorted(rows, key=lambda row: row["shard"])]
 
     def blocks(self, shard: int, after: int, most: int) -> list[Block]:
         """See the port."""
-        with self._connected() as connection:
-            rows = connection.execute(self._blocks[shard], (after, most), prepare=True).fetchall()
+        rows = _following(self._ahead.pop(shard, []), after)[:most]
+        if not rows:
+            with self._connected() as connection:
+                rows = connection.execute(self._blocks[shard], (after, most), prepare=True).fetchall()
         found = []
         for number, row in enumerate(rows, after + 1):
             if row["number"] != number:
@@ -72,6 +90,7 @@ class PostgresTail:
             except LogDamaged as error:
                 said = str(error).replace("the log file", "the log")
                 raise LogDamaged(f"{self.where}, shard {shard}: {said}") from error
+        self._read[shard] = after + len(found)
         return found
 
     def claim(self) -> bool:
@@ -92,8 +111,8 @@ class PostgresTail:
                     connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
                 self._listens = connection
                 return  # what was written until now told nobody
-            for _ in connection.notifies(timeout=max(ends - time.monotonic(), 0), stop_after=1):
-                pass
+            for told in connection.notifies(timeout=max(ends - time.monotonic(), 0), stop_after=1):
+                self._told.add(self._shard_of[told.channel])
 
     def close(self) -> None:
         """See the port."""
@@ -101,8 +120,17 @@ class PostgresTail:
         self._session.close()
 
 
-def _blocks_of(table: Identifier, shard: uuid.UUID) -> Composed:
-    return SQL(
+def _blocks_of(table: Identifier, shard: uuid.UUID, most_bytes: int | None = None) -> Composed:
+    """The blocks behind a number, so many at most; most_bytes: the larger ones left out, unread."""
+    found = SQL(
         "SELECT originator_version AS number, state FROM {} WHERE originator_id = {} AND originator_version > %b "
         "ORDER BY originator_version LIMIT %b"
     ).format(table, Literal(str(shard)))
+    if most_bytes is None:
+        return found
+    return SQL("SELECT * FROM ({}) AS next WHERE length(state) <= {}").format(found, Literal(most_bytes))
+
+
+def _following(rows: list[DictRow], after: int) -> list[DictRow]:
+    """The rows that follow a block without a gap, from the first on."""
+    return [row for number, row in enumerate(rows, after + 1) if row["number"] == number]

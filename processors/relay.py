@@ -167,6 +167,14 @@ class Reading:
         """See how far each shard is now."""
         self._heads = self._log.heads()
 
+    @property
+    def at_end(self) -> bool:
+        """Whether everything up to the ends last seen was read."""
+        done = self._positions
+        return not self._open and all(
+            not head or (shard in done and done[shard].block >= head) for shard, head in enumerate(self._heads)
+        )
+
     def read(self) -> Batch:
         """What comes next, up to the ends last seen; empty: nothing. Goes on behind it, also if it is never published."""
         batch = Batch([], {})
