@@ -12,6 +12,7 @@ from msgspec import UNSET
 from aggregates.dates import Day
 from events.codec import DAYS
 from events.customers import ConsentChanged, CustomerRegistered, CustomerUpdated, ManagerAssigned
+from events.decisions import CustomerErased
 from events.fields import Record
 
 MARKETING: Final = "marketing"
@@ -88,14 +89,19 @@ def _consented(profile: Profile, r: ConsentChanged) -> None:
         profile.consents[r.purpose] = Consent(r.granted, _day_of(r))
 
 
+def _erased(profile: Profile, line: CustomerErased) -> None:
+    profile.erased_on = DAYS[line.erased_on]
+
+
 def _day_of(r: Record) -> Day:
     return DAYS[r.occurred_at[:10]]
 
 
-EVOLVE: Final[dict[type[Record], Callable[[Profile, Any], None]]] = {
+EVOLVE: Final[dict[type[Any], Callable[[Profile, Any], None]]] = {
     CustomerRegistered: _registered,
     CustomerUpdated: _updated,
     ManagerAssigned: _assigned,
     ConsentChanged: _consented,
+    CustomerErased: _erased,
 }
-"""Records that say who a customer is, and what each changes."""
+"""Lines that say who a customer is, and what each changes."""

@@ -14,18 +14,17 @@ from aggregates.checks import counted_month, refused_account, refused_age, refus
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
 from aggregates.interactions import take_complaint, take_interaction, take_resolution
-from aggregates.master_data import take_master_data
+from aggregates.master_data import MASTER_DATA, take_erasure, take_master_data, unless_erased
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
 from aggregates.postings import cause_of, legs_of, reference_of
-from aggregates.profile import EVOLVE as PROFILES
 from aggregates.shard import Shard, post_leg
 from aggregates.specials import take_grant, take_revocation
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from aggregates.waiting import StatedTotals
 from events.calendar import BusinessDayClosed
 from events.codec import DAYS
-from events.customers import SpecialVipGranted, SpecialVipRevoked
+from events.customers import ErasureRequested, SpecialVipGranted, SpecialVipRevoked
 from events.decisions import (
     AccountDaysKept,
     Decision,
@@ -314,12 +313,13 @@ TAKE: dict[type[Record], Callable[[Shard, Any, Record | None, Customer | None], 
     BalanceStated: _stated,
     CustomerBroughtForward: take_brought,
     Reversal: _reversal,
-    SpecialVipGranted: take_grant,
+    SpecialVipGranted: unless_erased(take_grant),
     SpecialVipRevoked: take_revocation,
-    **dict.fromkeys(PROFILES, take_master_data),
-    **dict.fromkeys(INTERACTIONS, take_interaction),
-    ComplaintFiled: take_complaint,
-    ComplaintResolved: take_resolution,
+    **dict.fromkeys(MASTER_DATA, unless_erased(take_master_data)),
+    **dict.fromkeys(INTERACTIONS, unless_erased(take_interaction)),
+    ComplaintFiled: unless_erased(take_complaint),
+    ComplaintResolved: unless_erased(take_resolution),
+    ErasureRequested: take_erasure,
     BusinessDayClosed: _day_closed,
 }
 """Every record type that is taken and the function that judges it."""

@@ -34,10 +34,11 @@ from aggregates.tiers import last_closed_month
 from aggregates.waiting import Asked, Calendar, Parked, StatedTotals, Statement, Waiting
 from events.calendar import BusinessDayClosed
 from events.codec import DAYS
-from events.customers import SpecialVipGranted, SpecialVipRevoked
+from events.customers import ErasureRequested, SpecialVipGranted, SpecialVipRevoked
 from events.decisions import (
     AccountDaysKept,
     CommandRefused,
+    CustomerErased,
     CustomerUnparked,
     DayClosed,
     DayClosing,
@@ -98,6 +99,7 @@ class Shard:
         self.closing_cursor: int | None = None
         self.shared_ids: dict[str, None] = {}
         self.parked: dict[str, Parked] = {}
+        self.erased: dict[str, Day] = {}
         self.kept_from: Month = 0
         self.account_count = 0
         self.moves: list[int] = []
@@ -444,6 +446,11 @@ def _unparked(shard: Shard, line: CustomerUnparked) -> None:
     shard.index_special(line.customer_id, customer.tier)
 
 
+def _erased(shard: Shard, line: CustomerErased) -> None:
+    profiles.EVOLVE[CustomerErased](profile_of(shard.customers.ensure(line.customer_id)), line)
+    shard.erased[line.customer_id] = DAYS[line.erased_on]
+
+
 def _profiled(evolve: Callable[[profiles.Profile, Any], None]) -> Callable[[Shard, Any], None]:
     return lambda shard, r: evolve(profile_of(shard.customers.ensure(r.customer_id)), r)
 
@@ -467,6 +474,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     SpecialVipGranted: _asked,
     SpecialVipRevoked: _asked,
     **{kind: _profiled(evolve) for kind, evolve in profiles.EVOLVE.items()},
+    ErasureRequested: _nothing,
     **dict.fromkeys(INTERACTIONS, evolve_interaction),
     BusinessDayClosed: _close,
     TierChanged: _tier_changed,
@@ -475,6 +483,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     MonthRestated: _month_restated,
     PostingReversed: _reversed,
     SpecialRecorded: _special_recorded,
+    CustomerErased: _erased,
     AccountDaysKept: _days_kept,
     IntegrityAlerted: _alerted,
     TotalsCounted: _nothing,

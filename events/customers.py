@@ -60,6 +60,13 @@ class ConsentChanged(CustomerRecord, frozen=True, tag="consent_changed"):
     granted: bool
 
 
+class ErasureRequested(CustomerRecord, frozen=True, tag="erasure_requested"):
+    """The customer's key is destroyed: names, numbers and texts of theirs cannot be read again, by anyone.
+
+    Balances, levels and proofs stay, and money is still taken; everything else about the customer is refused.
+    """
+
+
 class SpecialVipGranted(CustomerRecord, frozen=True, tag="special_vip_granted"):
     """VIP treatment by decision, for one year from `value_date`."""
 
@@ -76,5 +83,13 @@ class SpecialVipRevoked(CustomerRecord, frozen=True, tag="special_vip_revoked"):
     value_date: Date
 
 
-TYPES = (CustomerRegistered, CustomerUpdated, ManagerAssigned, ConsentChanged, SpecialVipGranted, SpecialVipRevoked)
-INACTIVE = ("account_linked", "customers_merged", "erasure_requested")
+TYPES = (
+    CustomerRegistered,
+    CustomerUpdated,
+    ManagerAssigned,
+    ConsentChanged,
+    ErasureRequested,
+    SpecialVipGranted,
+    SpecialVipRevoked,
+)
+INACTIVE = ("account_linked", "customers_merged")

@@ -171,6 +171,18 @@ class SpecialRecorded(Decision, frozen=True, tag="special_recorded"):
     action: SpecialAction
 
 
+class CustomerErased(Decision, frozen=True, tag="customer_erased", omit_defaults=True):
+    """From here on the customer is erased: the key is destroyed once this line is durable, never before.
+
+    erased_on: date of the record behind it; reason: of whoever asked by hand, in clear: it names nobody.
+    """
+
+    customer_id: str
+    erased_on: str
+    cause: Cause
+    reason: str | None = None
+
+
 class AccountDaysKept(Decision, frozen=True, tag="account_days_kept"):
     """The first valuation of an account kept by month: from here on its days are kept (flat: day, delta, …)."""
 
@@ -204,11 +216,16 @@ class TotalsCounted(Decision, frozen=True, tag="totals_counted"):
 
 
 class RecordRefused(Decision, frozen=True, tag="record_refused", omit_defaults=True):
-    """A record was refused. Its bytes are kept sealed; they never leave on a topic."""
+    """A record was refused. Its bytes are kept sealed; they never leave on a topic.
+
+    sealed_for: the customer under whose key they are; none: the log's own, as nobody could be made out. Of a customer who
+    is erased they are kept without personal fields, empty where they cannot be read.
+    """
 
     reason: str
     detail: str
     original: str
+    sealed_for: str | None = None
     field: str | None = None
     source: str | None = None
     event_id: str | None = None
@@ -255,6 +272,7 @@ class RecordParked(Decision, frozen=True, tag="record_parked", omit_defaults=Tru
 
     original: its bytes, sealed under the customer's key; error, place: class of the error and place in our code, of the
     record that failed alone. customer_id: empty where not even the customer could be read; nobody waits behind it then.
+    is_redacted: the customer is erased: kept without personal fields, under the log's own key.
     """
 
     customer_id: str
@@ -269,6 +287,7 @@ class RecordParked(Decision, frozen=True, tag="record_parked", omit_defaults=Tru
     line: int | None = None
     error: str | None = None
     place: str | None = None
+    is_redacted: bool = False
 
 
 class CustomerUnparked(Decision, frozen=True, tag="customer_unparked"):
@@ -360,6 +379,7 @@ TYPES: tuple[type[Decision], ...] = (
     MonthRestated,
     PostingReversed,
     SpecialRecorded,
+    CustomerErased,
     AccountDaysKept,
     IntegrityAlerted,
     TotalsCounted,

@@ -31,12 +31,12 @@ from infra.ids import IdIndex, IdIndexError
 from infra.sqlite_log import SqliteEventLog, is_locked
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
-from infra.vault import Vault, has_keys, master_key
+from infra.vault import Vault, has_keys, is_destroyed, master_key
 from processors.faults import Faults
 from processors.history import History
 from processors.intake import Counts, Origin
 from processors.keeper import DerivedAhead, Keeper, rebuild, uncollected
-from processors.owner import Lines, Owner, Unpark
+from processors.owner import Erase, Lines, Owner, Unpark
 from processors.past import folded
 from processors.ports import LogBusy, Mark, ViewsUnusable
 from processors.redriving import Redrive, Redriven, folded_intake, judged
@@ -108,6 +108,14 @@ class Bank:
             self._owned().take(Unpark(customer_id))
         after = asdict(self.counts)
         return Counts(**{name: after[name] - before[name] for name in after})
+
+    def erase(self, customer_id: str, event_id: str, occurred_at: str, reason: str | None = None) -> None:
+        """Erase a customer; in the log when this returns, and the key destroyed. One who is erased stays as it is.
+
+        event_id, occurred_at: of the request; reason: in clear. Raises CommandUnfit, CannotPark, VaultError.
+        """
+        with self._plainly():
+            self._owned().take(Erase(customer_id, event_id, occurred_at, reason))
 
     def redrive(self, reason: str) -> list[Redriven]:
         """Take what was refused for a reason again; in the log when this returns -> what came of each.
@@ -208,6 +216,24 @@ class Bank:
             self._log.refresh()  # the views were read later
         history = self._history if self._owner is None else self._owner.keeper.history
         return history.lines_of(customer_id, until_block)
+
+    def lines_sealed_for(self, customer_id: str) -> Iterator[tuple[int, int, Line]]:
+        """As ``lines_of``, and with them the refusals whose original is under the customer's key. Raises LogDamaged."""
+        history = self._history if self._owner is None else self._owner.keeper.history
+        return history.sealed_for(customer_id)
+
+    def is_key_destroyed(self, customer_id: str) -> bool:
+        """Whether the customer's key was destroyed. Raises VaultError."""
+        return is_destroyed(self._beside("vault"), customer_id)
+
+    @property
+    def log_name(self) -> str:
+        """The log's own name."""
+        return self._log.name
+
+    def recorded_at(self, customer_id: str, block: int) -> str:  # noqa: ARG002 - there is one shard
+        """Commit clock of a block, ISO, UTC. Raises LogDamaged, KeyError."""
+        return self._log.block(block).at
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment, folded from its lines with nothing forgotten: every day is still in it.

@@ -30,11 +30,13 @@ from infra.postgres_log import PostgresEventLog
 from infra.postgres_rebuild import RebuiltViews
 from infra.postgres_schema import identity_of
 from infra.postgres_session import Session, address_of
+from infra.postgres_vault import is_destroyed
 from infra.sqlite_views import SqliteViews
 from processors.history import History
 from processors.intake import Counts
 from processors.keeper import rebuild, uncollected
 from processors.owner import Owner
+from processors.partition import partition_of
 from processors.past import folded
 from processors.redriving import Redriven
 from processors.stored import Line
@@ -162,6 +164,10 @@ class PostgresBank:
         """Refused: a worker owns the customer's shard."""
         raise self._of_workers(customer_id)
 
+    def erase(self, customer_id: str, *_: object) -> None:
+        """Refused: a worker owns the customer's shard."""
+        raise self._of_workers(customer_id)
+
     def redrive(self, reason: str) -> list[Redriven]:
         """Refused: workers own the shards."""
         raise self._of_workers(reason)
@@ -209,13 +215,39 @@ class PostgresBank:
 
         until_block: the last block of the shard that is looked at, None for all there are. Raises LogDamaged.
         """
-        number = self.views.of(customer_id).number
-        log = self._log(number)
+        log = self._log_of(customer_id)
         if until_block is not None and until_block > log.head().block:
             log.refresh()  # the views were read later
+        return self._history_of(customer_id).lines_of(customer_id, until_block)
+
+    def lines_sealed_for(self, customer_id: str) -> Iterator[tuple[int, int, Line]]:
+        """As ``lines_of``, and with them the refusals whose original is under the customer's key. Raises LogDamaged."""
+        return self._history_of(customer_id).sealed_for(customer_id)
+
+    def is_key_destroyed(self, customer_id: str) -> bool:
+        """Whether the customer's key was destroyed in the customer's shard. Raises LogUnusable."""
+        return is_destroyed(self._session, self._number_of(customer_id), customer_id)
+
+    @property
+    def log_name(self) -> str:
+        """The log's own name."""
+        return self.identity.name
+
+    def recorded_at(self, customer_id: str, block: int) -> str:
+        """Commit clock of a block of the customer's shard, ISO, UTC. Raises LogDamaged, KeyError."""
+        return self._log_of(customer_id).block(block).at
+
+    def _number_of(self, customer_id: str) -> int:
+        return partition_of(customer_id, self.identity.shards)
+
+    def _log_of(self, customer_id: str) -> PostgresEventLog:
+        return self._log(self._number_of(customer_id))
+
+    def _history_of(self, customer_id: str) -> History:
+        number = self._number_of(customer_id)
         if number not in self._histories:
-            self._histories[number] = History(log)
-        return self._histories[number].lines_of(customer_id, until_block)
+            self._histories[number] = History(self._log(number))
+        return self._histories[number]
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment of its shard, folded from its lines with nothing forgotten: every day is still in it.

@@ -13,7 +13,8 @@ from infra.postgres_commands import PostgresCommands, commands_input
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import identity_of
 from infra.postgres_session import Session, address_of
-from processors.commands import Command, RedriveAsked, UnparkAsked, body_of
+from infra.postgres_vault import is_destroyed
+from processors.commands import Command, ErasureAsked, RedriveAsked, UnparkAsked, body_of
 from processors.faults import CommandUnfit
 from processors.partition import partition_of
 from processors.ports import Block
@@ -21,6 +22,9 @@ from processors.stored import decode_lines
 
 WAIT_S: Final = 30.0
 """An owner that is there answers within a second."""
+
+
+_LOOK_S: Final = 0.02
 
 
 class Unparked(msgspec.Struct, frozen=True):
@@ -62,6 +66,23 @@ class Owners:
         at = max((at for at, each in enumerate(own) if isinstance(each, CustomerUnparked)), default=0)
         records = max((each.records for each in own[at:] if isinstance(each, CustomerUnparked)), default=0)
         return Unparked(records, sum(isinstance(each, RecordParked) for each in own[at:]))
+
+    def erase(self, customer_id: str, event_id: str, occurred_at: str, reason: str | None = None) -> None:
+        """Erase a customer (``Bank.erase``); the key is destroyed when this returns.
+
+        Raises CommandUnfit, and UserError where nobody answers.
+        """
+        number = partition_of(customer_id, self._shards)
+        self._ask({number: ErasureAsked(customer_id, event_id, occurred_at, reason)})
+        ends = time.monotonic() + self._wait_s
+        while not is_destroyed(self._session, number, customer_id):  # the owner does so right behind the block
+            if time.monotonic() > ends:
+                raise UserError(
+                    "erased in the log, and the key is not destroyed yet",
+                    customer_id,
+                    f"the worker that opens shard {number} next does it; guanxi shred {customer_id} --certificate then says so",
+                )
+            time.sleep(_LOOK_S)
 
     def redrive(self, reason: str) -> list[tuple[int, RecordRedriven]]:
         """Take what was refused for a reason again, in all shards -> (shard, what came of one) in log order.

@@ -128,7 +128,9 @@ class Shards:
         with ExitStack() as stack:
             log = PostgresEventLog(self.url, number, write=True, session=self.session, together=self._together)
             stack.callback(log.close)
-            vault = PostgresVault(self.session, log.path, number, self._master, together=self._together)
+            vault = PostgresVault(
+                self.session, log.path, number, self._master, shards=self.count, together=self._together
+            )
             stack.callback(vault.close)
             for suffix in _SUFFIXES:
                 if is_cut(self._file(number, suffix)):

@@ -7,6 +7,8 @@ The laws of `infra.vault` and the forms of `infra.sealing` hold, and besides:
   what it sealed is dropped with its state and never stored.
 - A key is made durable in a transaction of its own, ahead of the block, or in that of the block where the blocks of several
   shards are written together. Where the outcome of the first is not known, `commit` may be called again.
+- A customer belongs to one shard, but a record that came the wrong way may have been sealed in another: a key is destroyed
+  in all of them.
 - The database refuses to change a key into anything but a destroyed one, and a destroyed key for good, to everyone; to
   delete keys likewise. The bytes of a destroyed key are gone from the table once it was vacuumed; the server's
   write-ahead log, its archive and its copies are not reached.
@@ -29,7 +31,7 @@ from infra.postgres_together import Keys, Together
 from infra.sealing import CACHED_CIPHERS, CACHED_KEYS, DESTROYED, WRAPPED_BYTES, Sealing
 from processors.ports import LostShard, Words
 
-__all__ = ["PostgresVault", "has_keys"]
+__all__ = ["PostgresVault", "has_keys", "is_destroyed"]
 
 _AT_ONCE = 100_000
 """Keys read in one question: some 10 MB."""
@@ -42,6 +44,18 @@ def has_keys(session: Session) -> bool:
             SQL("SELECT EXISTS (SELECT FROM {}) AS found").format(Identifier(session.schema, "vault_master"))
         ).fetchone()
     return bool(found and found["found"])
+
+
+def is_destroyed(session: Session, shard_number: int, customer_id: str) -> bool:
+    """Whether the log's vault says of a customer that the key was destroyed; no master key is needed. Raises LogUnusable."""
+    with session.get_connection() as connection:
+        row = connection.execute(
+            SQL("SELECT wrapped FROM {} WHERE shard = %b::smallint AND customer_id = %b").format(
+                Identifier(session.schema, "vault_key")
+            ),
+            (shard_number, customer_id.encode()),
+        ).fetchone()
+    return row is not None and bytes(row["wrapped"]) == DESTROYED
 
 
 class _Held:
@@ -80,7 +94,7 @@ class PostgresVault(Sealing):
     """Keys per customer of a shard in a table. Laws: the module's docstring.
 
     session: to the log's database, may be shared, not closed here; where: the log and shard, for people; shard_number:
-    which of its shards; master: 32 bytes, from `master_key`; cached_keys, cached_ciphers: how many customers' are kept
+    which of its `shards`; master: 32 bytes, from `master_key`; cached_keys, cached_ciphers: how many customers' are kept
     unwrapped at most; together: writes the shard's blocks, and keys with them. Raises VaultError where the vault was
     made under another master key; LogUnusable.
     """
@@ -92,12 +106,14 @@ class PostgresVault(Sealing):
         shard_number: int,
         master: bytes,
         *,
+        shards: int = 1,
         cached_keys: int = CACHED_KEYS,
         cached_ciphers: int = CACHED_CIPHERS,
         together: Together | None = None,
     ) -> None:
         super().__init__(where, master, cached_keys=cached_keys, cached_ciphers=cached_ciphers)
         self._session, self._shard, self._together = session, shard_number, together
+        self._shards = shards
         self._names = {
             "keys": Identifier(session.schema, "vault_key"),
             "master": Identifier(session.schema, "vault_master"),
@@ -156,6 +172,20 @@ class PostgresVault(Sealing):
                         "nothing is taken twice"
                     )
 
+    def not_destroyed(self, customer_ids: Iterable[str]) -> list[str]:
+        """Those whose key is there or could still be made, in order; of this shard."""
+        asked = list(customer_ids)
+        with self._session.get_connection() as connection:
+            rows = connection.execute(
+                SQL(
+                    "SELECT customer_id FROM {keys} WHERE shard = %b::smallint AND customer_id = ANY(%b::bytea[]) "
+                    "AND wrapped = %b"
+                ).format(**self._names),
+                (self._shard, [customer_id.encode() for customer_id in asked], DESTROYED),
+            ).fetchall()
+        gone = {bytes(row["customer_id"]).decode() for row in rows}
+        return [customer_id for customer_id in asked if customer_id not in gone]
+
     def destroy(self, customer_id: str) -> None:
         """Destroy the customer's key for good, and remember that it was. May be called again; unknown customers too.
 
@@ -167,11 +197,12 @@ class PostgresVault(Sealing):
         with self._session.get_connection() as connection:
             connection.execute(
                 SQL(
-                    "INSERT INTO {keys} AS k (shard, customer_id, wrapped) VALUES (%b::smallint, %b, %b) "
+                    "INSERT INTO {keys} AS k (shard, customer_id, wrapped) "
+                    "SELECT number, %b, %b FROM generate_series(0, %b::integer) AS number "
                     "ON CONFLICT (shard, customer_id) DO UPDATE SET wrapped = excluded.wrapped "
                     "WHERE k.wrapped <> excluded.wrapped"
                 ).format(**self._names),
-                (self._shard, customer_id.encode(), DESTROYED),
+                (customer_id.encode(), DESTROYED, max(self._shards - 1, self._shard)),
             )
         self._forget_customer(customer_id)
         self._since[customer_id] = DESTROYED

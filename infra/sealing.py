@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.master_key import KEY_BYTES, MASTER_VARIABLE, VaultError
+from processors import ports
 
 __all__ = ["CACHED_CIPHERS", "CACHED_KEYS", "DESTROYED", "WRAPPED_BYTES", "KeyDestroyed", "Sealing"]
 
@@ -40,7 +41,7 @@ _NONCES_AT_ONCE = 1_024
 _CHECK = b"guanxi vault"
 
 
-class KeyDestroyed(VaultError):
+class KeyDestroyed(VaultError, ports.KeyDestroyed):
     """The customer's key was destroyed: what was sealed under it cannot be read by anyone, and no new key is made."""
 
     def __init__(self, customer_id: str) -> None:

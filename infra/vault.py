@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from infra.master_key import KEY_BYTES, VaultError, master_key
 from infra.sealing import CACHED_CIPHERS, CACHED_KEYS, DESTROYED, KeyDestroyed, Sealing
 
-__all__ = ["KEY_BYTES", "KeyDestroyed", "Vault", "VaultError", "has_keys", "master_key"]
+__all__ = ["KEY_BYTES", "KeyDestroyed", "Vault", "VaultError", "has_keys", "is_destroyed", "master_key"]
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
@@ -57,6 +57,19 @@ def has_keys(path: str | Path) -> bool:
             db.close()
     except sqlite3.DatabaseError as error:
         raise _unreadable(path, error) from error
+
+
+def is_destroyed(path: str | Path, customer_id: str) -> bool:
+    """Whether a vault file says of a customer that the key was destroyed; no master key is needed. Raises VaultError."""
+    try:
+        db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            row = db.execute("SELECT wrapped FROM keys WHERE customer_id = ?", (customer_id,)).fetchone()
+        finally:
+            db.close()
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
+    return row is not None and row[0] == DESTROYED
 
 
 class Vault(Sealing):
@@ -129,6 +142,17 @@ class Vault(Sealing):
         except BaseException:
             self._rollback()
             raise
+
+    def not_destroyed(self, customer_ids: Iterable[str]) -> list[str]:
+        """Those whose key is there or could still be made, in order."""
+        asked = list(customer_ids)
+        with self._plainly():
+            rows = self._db.execute(
+                "SELECT customer_id FROM keys WHERE wrapped = ? AND customer_id IN (SELECT value FROM json_each(?))",
+                (DESTROYED, json.dumps(asked)),
+            ).fetchall()
+        gone = {customer_id for (customer_id,) in rows}
+        return [customer_id for customer_id in asked if customer_id not in gone]
 
     def destroy(self, customer_id: str) -> None:
         """Destroy the customer's key for good, and remember that it was. May be called again; unknown customers too.

@@ -13,7 +13,7 @@ import msgspec
 from events.decisions import CommandRefused
 from processors.faults import CannotPark, CommandUnfit
 from processors.intake import Intake
-from processors.owner import Owner, Unpark, Work
+from processors.owner import Erase, Owner, Unpark, Work
 from processors.ports import Head, Input
 from processors.position_reset import PositionResetAsked
 from processors.redriving import Redrive
@@ -39,7 +39,20 @@ class RedriveAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
         return Redrive(self.reason, command)
 
 
-Command = UnparkAsked | RedriveAsked | PositionResetAsked
+class ErasureAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="command", tag="erase"):
+    """Erase a customer; event_id, occurred_at: of the request; reason: in clear, none if nobody gave one."""
+
+    customer_id: str
+    event_id: str
+    occurred_at: str
+    reason: str | None = None
+
+    def work(self, command: tuple[Input, int]) -> Work:
+        """What the owner has to take."""
+        return Erase(self.customer_id, self.event_id, self.occurred_at, self.reason, command)
+
+
+Command = UnparkAsked | RedriveAsked | ErasureAsked | PositionResetAsked
 
 
 def commands_input(shard_number: int) -> Input:

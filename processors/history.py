@@ -53,15 +53,25 @@ class History:
 
         until_block: the last block that is looked at, None for all there are. Raises LogDamaged.
         """
+        for block, number, line in self._found(customer_id, until_block):
+            if getattr(line, "customer_id", None) == customer_id:
+                yield block, number, line
+
+    def sealed_for(self, customer_id: str, until_block: int | None = None) -> Iterator[tuple[int, int, Line]]:
+        """The lines of a customer, and of those about nobody the refusals whose original is under the customer's key."""
+        for block, number, line in self._found(customer_id, until_block):
+            if customer_id in (getattr(line, "customer_id", None), getattr(line, "sealed_for", None)):
+                yield block, number, line
+
+    def _found(self, customer_id: str, until_block: int | None) -> Iterator[tuple[int, int, Line]]:
+        """All lines under the customer's checksum, in log order."""
         self.pack()
         checksum = crc32(customer_id.encode())
         head = self._log.head().block
         until = head if until_block is None else min(until_block, head)
         through, packed = self._packed(checksum, until)
         for block, number, line in chain(packed, self._tail(checksum, through, until)):
-            decoded = decode_line(line)
-            if getattr(decoded, "customer_id", None) == customer_id:
-                yield block, number, decoded
+            yield block, number, decode_line(line)
 
     def _packed(self, checksum: int, until: int) -> tuple[int, list[FoundLine]]:
         if self._pages is None or self._damaged or not checksum or not self.fits():

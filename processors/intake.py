@@ -6,7 +6,6 @@ for reasons of the machine raises: the state in memory is then worthless and the
 So is it where our own code fails (OurFault), but what failed is remembered in `faults`, and the next attempt parks it.
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
@@ -45,10 +44,11 @@ from events.transactions import (
     Reversal,
     ValuationUpdated,
 )
-from processors.again import TakingAgain
 from processors.archive import Archive, key_of
 from processors.batch import Batch
 from processors.closes import looked_at
+from processors.erased import is_same, kept, sealed_original
+from processors.erasing import Erasing
 from processors.faults import CannotPark, Faults, OurFault, fault_of, is_of_machine
 from processors.history import History
 from processors.making import Behind, Counts, Origin, no_batch
@@ -56,7 +56,7 @@ from processors.messages import Messages
 from processors.parking import place_at
 from processors.ports import EventLog, IdIndex, Input, Mark, Seal
 from processors.positions import set_to
-from processors.stored import PERSONAL, decode_line, same, seal
+from processors.stored import PERSONAL, decode_line, seal
 from processors.sweep import sweep
 from processors.tail import Told
 
@@ -75,7 +75,7 @@ _OPEN: dict[type[Any], tuple[str, ...]] = {
 """Types of which a record is stored as it came, if it has neither `ext` nor one of these fields."""
 
 
-class Intake(TakingAgain):
+class Intake(Erasing):
     """Writes one shard. tell: called with each block written; now: the commit clock, ISO text. See the module."""
 
     def __init__(
@@ -282,7 +282,7 @@ class Intake(TakingAgain):
         if earlier is not None:
             self._known(origin, places[at], line, record, earlier)
             return
-        stored = seal(record, self.vault)
+        stored = kept(record, self.shard.erased, self.vault)
         original = None
         if isinstance(stored, Reversal):
             original = self._original(stored)
@@ -348,11 +348,12 @@ class Intake(TakingAgain):
     def _refuse(
         self, origin: Origin, position: int, line: bytes, refusal: Refusal, record: Record | None = None
     ) -> None:
-        """Put a refusal into the block, the original bytes sealed under the log's own key."""
+        """Put a refusal into the block, the original bytes sealed (``sealed_original``)."""
         if self._refusals_told:
             self._refusal = refusal
             return
-        kept = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
+        begin = line if len(line) <= MAX_BYTES else line[:_KEPT_OF_TOO_LARGE]
+        original = sealed_original(begin, record, self.shard.erased, self.vault)
         who = record if record is not None else refusal
         place = place_at(origin, position, type_name(type(record)) if record is not None else None)
         refused = RecordRefused(
@@ -366,9 +367,10 @@ class Intake(TakingAgain):
             offset=place.offset,
             file=place.file,
             line=place.line,
-            original=b64encode(self.vault.seal("", kept, b"refused")).decode(),
+            original=original.sealed,
+            sealed_for=original.sealed_for,
         )
-        self.decide(refused, "")
+        self.decide(refused, original.sealed_for or "")
         self.counts.refused += 1
 
     # ------------------------------------------------------------------------------------------ identity
@@ -376,7 +378,7 @@ class Intake(TakingAgain):
     def _known(
         self, origin: Origin, position: int, line: bytes, record: CustomerRecord, earlier: CustomerRecord
     ) -> None:
-        if same(earlier, record, self.vault):
+        if is_same(earlier, record, self.shard.erased, self.vault):
             self._duplicates += 1
             self.counts.duplicate += 1
             return

@@ -164,6 +164,7 @@ class Keeper:
             self.shard.take_moves()
             progress(block.number - start, head - start)
         self._state_block = head
+        self.intake.destroy_keys()
         if len(self.shard.policies) and self.shard.closing:
             self.intake.close_days()
             self.intake.commit()

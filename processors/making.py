@@ -11,7 +11,7 @@ import numpy as np
 from aggregates.shard import Shard
 from events import codec
 from events.catalog import type_name
-from events.decisions import Decision
+from events.decisions import CustomerErased, Decision
 from events.transactions import CustomerBroughtForward
 from processors.archive import LINE_BITS
 from processors.batch import Batch
@@ -73,11 +73,14 @@ class Making:
         self._lines: list[bytes] = []
         self._customers = array("I")
         self._decisions: list[tuple[int, Decision]] = []
+        self._erasing: list[str] = []
         self._duplicates = 0
 
     def decide(self, decision: Decision, customer_id: str) -> None:
         """Put a decision, already evolved, into the block."""
         self._decisions.append((self.log.head().lines + len(self._lines), decision))
+        if isinstance(decision, CustomerErased):
+            self._erasing.append(decision.customer_id)
         self._lines.append(codec.to_json(decision))
         self._customers.append(crc32(customer_id.encode()))
 
@@ -162,8 +165,19 @@ class Making:
         self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
         self._marks = {}
         self.settled = msgspec.structs.replace(self.counts)
+        erasing = self._erasing
         self._begin_block()
         self._together = False
+        if erasing:
+            self.log.settle()  # a key goes when the log says so for good; where this is cut short, opening the log does it
+        for customer_id in erasing:
+            self.vault.destroy(customer_id)
+
+    def destroy_keys(self) -> None:
+        """Destroy the keys of all who are erased by the log, but for those whose key is destroyed already."""
+        if self.shard.erased:
+            for customer_id in self.vault.not_destroyed(self.shard.erased):
+                self.vault.destroy(customer_id)
 
     def _add_ids(self, block: int) -> None:
         batch = self._batch

@@ -188,6 +188,29 @@ class Stray(msgspec.Struct, frozen=True):
         """See Work."""
 
 
+class Erase(msgspec.Struct, frozen=True):
+    """A customer is erased by hand (``Intake.erase``). command: input and position of the command that says so, if any."""
+
+    customer_id: str
+    event_id: str
+    occurred_at: str
+    reason: str | None = None
+    command: tuple[Input, int] | None = None
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        intake.erase(self.customer_id, self.event_id, self.occurred_at, self.reason, self.command)
+
+    def left(self, head: Head) -> "Erase | None":
+        """See Work. One block holds all of it, and done again it changes nothing."""
+        if self.command is not None and head.inputs.get(self.command[0], 0) >= self.command[1]:
+            return None
+        return self
+
+    def halves(self) -> None:
+        """See Work."""
+
+
 class Unpark(msgspec.Struct, frozen=True):
     """A parked customer goes on (``Intake.unpark``). command: input and position of the command that says so, if any."""
 

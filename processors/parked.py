@@ -1,7 +1,7 @@
 """Records that wait because our own code failed on one of their customer's (laws of the log 7): kept sealed, read back in order."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -9,8 +9,9 @@ from events.catalog import type_name
 from events.decisions import CustomerUnparked, RecordParked
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
+from processors.erased import without_personal
 from processors.faults import Fault
-from processors.ports import Seal
+from processors.ports import KeyDestroyed, Seal
 from processors.stored import Line
 
 
@@ -37,14 +38,27 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def parked_line(
-    record: Record | Refusal | None, line: bytes, place: Place, fault: Fault | None, vault: Seal
+    record: Record | Refusal | None,
+    line: bytes,
+    place: Place,
+    fault: Fault | None,
+    vault: Seal,
+    erased: Container[str] = (),
 ) -> RecordParked:
     """The line that parks a record. fault: how our code failed on it; None: it waits behind another one."""
     customer_id = record.customer_id if isinstance(record, CustomerRecord) else ""
     source, event_id = (None, None) if record is None else (record.source, record.event_id)
+    original, is_redacted = b"", customer_id in erased
+    if not is_redacted:
+        try:
+            original = vault.seal(customer_id, line, _context(source, event_id))
+        except KeyDestroyed:
+            is_redacted = True
+    if is_redacted:
+        original = vault.seal("", without_personal(line), _context(source, event_id))
     return RecordParked(
         customer_id=customer_id,
-        original=b64encode(vault.seal(customer_id, line, _context(source, event_id))).decode(),
+        original=b64encode(original).decode(),
         record_type=type_name(type(record)) if isinstance(record, Record) else None,
         source=source,
         event_id=event_id,
@@ -55,12 +69,14 @@ def parked_line(
         offset=place.offset,
         file=place.file,
         line=place.line,
+        is_redacted=is_redacted,
     )
 
 
 def open_original(parked: RecordParked, vault: Seal) -> bytes:
-    """The bytes of a parked record. Raises what the vault raises."""
-    return vault.open(parked.customer_id, b64decode(parked.original), _context(parked.source, parked.event_id))
+    """The bytes of a parked record, or what was kept of them. Raises what the vault raises."""
+    owner = "" if parked.is_redacted else parked.customer_id
+    return vault.open(owner, b64decode(parked.original), _context(parked.source, parked.event_id))
 
 
 def waiting_of(lines: Iterable[tuple[int, Line]]) -> list[Waiting]:

@@ -10,11 +10,11 @@ from events.decisions import CustomerUnparked, RecordParked
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
 from processors.archive import Archive
+from processors.erased import is_same, without_personal
 from processors.faults import CannotPark, CommandUnfit, Fault, Faults, OurFault, fault_of, is_of_machine
 from processors.making import Making, Origin, no_batch
 from processors.parked import Place, Waiting, open_original, parked_line, waiting_of
 from processors.ports import Input
-from processors.stored import same
 
 
 def place_at(origin: Origin, position: int, name: str | None) -> Place:
@@ -94,7 +94,7 @@ class Parking(Making):
             self.counts.duplicate += 1
             return
         name = type_name(type(record)) if isinstance(record, Record) else None
-        parked = parked_line(record, line, place_at(origin, position, name), fault, self.vault)
+        parked = parked_line(record, line, place_at(origin, position, name), fault, self.vault, self.shard.erased)
         self.shard.evolve(parked)
         self.decide(parked, parked.customer_id)
         if parked.customer_id in self._batch.waiting:
@@ -105,7 +105,7 @@ class Parking(Making):
         if any(map(shortest.__eq__, map(self.archive.raw, self._batch.known.get(at, ())))):
             return True
         earlier = self._earlier(at, record)
-        if earlier is not None and same(earlier, record, self.vault):
+        if earlier is not None and is_same(earlier, record, self.shard.erased, self.vault):
             return True
         customer_id = record.customer_id
         if f"{record.source} {record.event_id}" not in self.shard.parked[customer_id].records:
@@ -114,7 +114,8 @@ class Parking(Making):
         if waiting is None:
             waiting = self._batch.waiting[customer_id] = [each.parked for each in self.waiting(customer_id)]
         return any(
-            (each.source, each.event_id) == (record.source, record.event_id) and open_original(each, self.vault) == line
+            (each.source, each.event_id) == (record.source, record.event_id)
+            and open_original(each, self.vault) == (without_personal(line) if each.is_redacted else line)
             for each in waiting
         )
 

@@ -14,12 +14,12 @@ from aggregates.policy import Policies
 from aggregates.profile import EVOLVE as PROFILES
 from aggregates.shard import Shard
 from aggregates.waiting import Calendar
-from events.decisions import AccountDaysKept, PostingReversed, Tier
+from events.decisions import AccountDaysKept, Decision, PostingReversed, Tier
 from events.fields import Record
 from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
 from processors.stored import Line
 
-_EVOLVED: tuple[type[Record] | type[AccountDaysKept] | type[PostingReversed], ...] = (
+_EVOLVED: tuple[type[Record] | type[Decision], ...] = (
     AccountOpened,
     AccountClosed,
     MoneyRecord,

@@ -84,6 +84,10 @@ class ViewsUnusable(Exception):
     """The views cannot be opened, read or fed: where, why, what to do."""
 
 
+class KeyDestroyed(Exception):
+    """The customer's key was destroyed: what was sealed under it opens for nobody, and no new key is made."""
+
+
 class EventLog(Protocol):
     """The append-only log of one shard: the truth. Everything else may be deleted and made again from it."""
 
@@ -212,10 +216,16 @@ class Seal(Protocol):
     """Keeps personal data unreadable without the customer's key."""
 
     def seal(self, customer_id: str, plaintext: bytes, context: bytes) -> bytes:
-        """Ciphertext under the customer's key, which is made if there is none."""
+        """Ciphertext under the customer's key, which is made if there is none. Raises KeyDestroyed."""
 
     def open(self, customer_id: str, sealed: bytes, context: bytes) -> bytes:
-        """The plaintext."""
+        """The plaintext. Raises KeyDestroyed."""
 
     def commit(self) -> None:
         """Make new keys durable: before anything sealed under them is."""
+
+    def not_destroyed(self, customer_ids: Iterable[str]) -> list[str]:
+        """Those whose key is there or could still be made, in order: those that `destroy` is to be called for."""
+
+    def destroy(self, customer_id: str) -> None:
+        """Destroy the customer's key for good, durably; there need not be one, and never will be. May be called again."""

@@ -4,7 +4,6 @@ A refusal is redriven at most once with success: the line RecordRedriven behind 
 again is told, and can be redriven again.
 """
 
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from events.calendar import BusinessDayClosed
 from events.catalog import TOPIC_OF, type_name
 from events.decisions import RecordRedriven, RecordRefused
 from events.refusals import REASONS, Refusal
+from processors.erased import open_refused
 from processors.faults import CannotPark, CommandUnfit, Faults, OurFault
 from processors.intake import Intake
 from processors.keeper import add_ids, evolve
@@ -32,8 +32,12 @@ PART = 20_000
 _ABOUT_REFUSALS = b'{"type":"record_re'
 _NEVER = {
     "key_mismatch": "publish these again under their customer's key: the log does not hold what is right",
+    "customer_erased": "these are refused for good",
     "too_large": "only the beginning of these was kept; publish them again, smaller",
 }
+
+
+_ERASED = Refusal("customer_erased", "the original cannot be read any more: publish it again", "customer_id")
 
 
 class Refused(NamedTuple):
@@ -83,8 +87,13 @@ class Redrive(msgspec.Struct):
 
     def _judge(self, intake: Intake, part: list[Refused], command: tuple[Input, int] | None) -> None:
         results: list[Redriven] = []
-        lines = [(each.log_line, _place(each.refused), _original(each.refused, intake.vault)) for each in part]
-        barred = [_barred(line, place) for _, place, line in lines]
+        erased = intake.shard.erased
+        gone = [each.refused.sealed_for in erased or not each.refused.original for each in part]
+        lines = [
+            (each.log_line, _place(each.refused), b"" if lost else open_refused(each.refused, intake.vault))
+            for each, lost in zip(part, gone, strict=True)
+        ]
+        barred = [_ERASED if lost else _barred(line, place) for (_, place, line), lost in zip(lines, gone, strict=True)]
 
         counts = intake.counts
         before = [counts.duplicate, counts.parked]
@@ -131,10 +140,6 @@ def refused_for(log: EventLog, reason: str) -> Iterator[Refused]:
 
 def _first_moved(before: list[int], now: list[int]) -> int:
     return next((at for at, (was, is_) in enumerate(zip(before, now, strict=True)) if was != is_), len(now))
-
-
-def _original(refused: RecordRefused, vault: Seal) -> bytes:
-    return vault.open("", b64decode(refused.original), b"refused")
 
 
 def _place(refused: RecordRefused) -> Place:

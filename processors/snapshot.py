@@ -31,6 +31,7 @@ class Frame(msgspec.Struct):
     closing_cursor: int | None
     shared_ids: list[str]
     parked: dict[str, Parked]
+    erased: dict[str, int]
     kept_from: int
     account_count: int
 
@@ -65,6 +66,7 @@ def frame_of(shard: Shard) -> bytes:
             shard.closing_cursor,
             list(shard.shared_ids),
             shard.parked,
+            shard.erased,
             shard.kept_from,
             shard.account_count,
         )
@@ -97,7 +99,7 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.specials = {day: dict.fromkeys(ids) for day, ids in found.specials.items()}
     shard.closing_cursor = found.closing_cursor
     shard.shared_ids = dict.fromkeys(found.shared_ids)
-    shard.parked = found.parked
+    shard.parked, shard.erased = found.parked, found.erased
     shard.kept_from, shard.account_count = found.kept_from, found.account_count
     shard.renew()
     return shard

@@ -49,6 +49,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     "For operators": {
         "status": Entry("status", "How far the log and its views are."),
         "redrive": Entry("redrive", "Take what was refused for a reason again."),
+        "shred": Entry("shred", "Erase a customer for good, and print the certificate: shred ID."),
         "parked": Entry("parked", "Customers set aside since the program failed on them."),
         "unpark": Entry("unpark", "Take what waits of a parked customer: unpark CUSTOMER_ID."),
         "log": Entry("log", "Make a log on PostgreSQL, or bring its tables up to date."),

@@ -4,6 +4,7 @@ from aggregates.dates import day_of
 from aggregates.profile import Consent, Managed, Profile, consented
 from tests.aggregates.banks import LAKH, running
 from tests.dsl.bank import Bank, given
+from tests.dsl.expect import ORDINARY, erased, special, tier_changed
 from tests.dsl.records import (
     assigned,
     brought,
@@ -11,9 +12,12 @@ from tests.dsl.records import (
     closed_through,
     consent,
     deposit,
+    erasure,
+    granted,
     month,
     opened,
     registered,
+    revoked,
     updated,
     withdrawal,
 )
@@ -137,3 +141,49 @@ def test_a_manager_after_the_end_is_not_sent_away_by_a_late_record() -> None:
 def test_an_ordinary_customer_may_have_a_manager() -> None:
     bank = running(LAKH).given(assigned("C1", "M7", at="2026-01-16"), closed_through("2026-03-31"))
     assert profile(bank).managed == Managed(on("2026-01-16"), "M7")
+
+
+# ---------------------------------------------------------------------------------------------------- erasure
+
+
+def test_a_customer_is_erased_and_balances_stay() -> None:
+    bank = running().given(registered("C1", at="2026-01-16", branch="B1"), assigned("C1", "M7", at="2026-01-16"))
+    bank.when(erasure("C1", at="2026-01-18", id="x1")).then(erased("x1", "2026-01-18"))
+    assert profile(bank).erased_on == on("2026-01-18")
+    assert (profile(bank).branch, profile(bank).managed) == ("B1", Managed(on("2026-01-16"), "M7"))
+    assert bank.spot() == 1000_00
+
+
+def test_a_second_erasure_is_taken_and_decides_nothing() -> None:
+    bank = running().given(erasure("C1", at="2026-01-18", id="x1"))
+    bank.when(erasure("C1", at="2026-01-20", id="x2")).then()
+    assert profile(bank).erased_on == on("2026-01-18")
+
+
+def test_somebody_never_heard_of_may_be_erased_before_the_first_record() -> None:
+    bank = given().when(erasure("C9", at="2026-01-18", id="x1")).then(erased("x1", "2026-01-18", "C9"))
+    bank.when(registered("C9", at="2026-01-19")).then_refused("customer_erased", "customer_id")
+
+
+def test_money_of_an_erased_customer_is_taken_and_its_tier_goes_on() -> None:
+    bank = running().given(erasure("C1", at="2026-01-18", id="x1"))
+    bank.when(deposit("C1", "A1", "90000000.00", on="2026-01-19"), opened("C1", "A2", on="2026-01-19")).then()
+    bank.given(closed_through("2026-01-31"))
+    assert bank.tier().state == "vip"
+
+
+def test_a_grant_of_an_erased_customer_is_refused_and_an_earlier_one_is_revoked_and_ends() -> None:
+    bank = running().given(granted("C1", "gold", on="2026-01-16", id="g1"), erasure("C1", at="2026-01-18", id="x1"))
+    bank.when(granted("C1", "diamond", on="2026-01-18")).then_refused("customer_erased", "customer_id")
+    bank.given(revoked("C1", on="2026-01-16", id="r1"))
+    bank.when(close("2026-01-16")).then(
+        tier_changed(
+            2, "special_ended", special("gold", "2026-01-16"), ORDINARY, decided="2026-01-16", effective="2026-01-17",
+            cause=[{"source": "crm", "event_id": "r1"}],
+        )
+    )  # fmt: skip
+
+
+def test_one_erased_customer_is_not_another() -> None:
+    bank = running().given(erasure("C1", at="2026-01-18", id="x1"))
+    bank.when(registered("C2", at="2026-01-19")).then()

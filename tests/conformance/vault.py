@@ -113,6 +113,18 @@ class VaultConformance:
                 each.seal("never heard of", PLAIN, CONTEXT)
         assert wrapped() == {"C1": bytes(60), "never heard of": bytes(60)}
 
+    def test_whose_key_is_still_to_be_destroyed(self, reopen: Callable[..., Sealing]) -> None:
+        vault = reopen()
+        vault.seal("C1", PLAIN, CONTEXT)
+        vault.seal("C2", PLAIN, CONTEXT)
+        vault.commit()
+        everyone = ("C2", *ODD, "gone")
+        vault.destroy("gone")  # type: ignore[attr-defined]
+        vault.destroy("C1")  # type: ignore[attr-defined]
+        for each in (vault, reopen()):
+            assert each.not_destroyed(everyone) == ["C2", *(who for who in ODD if who != "C1")]
+            assert each.not_destroyed([]) == []
+
     def test_a_key_not_yet_durable_can_be_destroyed(self, reopen: Callable[..., Sealing]) -> None:
         vault = reopen()
         vault.seal("C1", PLAIN, CONTEXT)

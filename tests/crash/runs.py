@@ -35,6 +35,7 @@ from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
 from processors import history, intake, keeper
+from processors.erased import open_refused
 from processors.history import History
 from processors.keeper import evolve
 from processors.stored import decode_lines, opened
@@ -272,7 +273,7 @@ def check_readable(path: Path) -> None:
     for block in log.blocks():
         for line in decode_lines(block.body):
             if isinstance(line, RecordRefused):
-                assert vault.open("", b64decode(line.original), b"refused")
+                assert open_refused(line, vault)
             elif isinstance(line, Record) and isinstance(line.sealed, str):
                 assert opened(line, vault)
                 opened_records += 1

@@ -1,8 +1,7 @@
 """The intake on a log in memory: for what is decided before a record reaches the shard (identities, bytes, seals)."""
 
 import hashlib
-from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import json
@@ -12,8 +11,9 @@ from aggregates.shard import Shard
 from events import codec
 from events.decisions import RecordRefused
 from events.fields import Record
+from processors.erased import open_refused
 from processors.intake import Intake, Origin
-from processors.ports import Block, Draft, Head, Input, Mark, Words
+from processors.ports import Block, Draft, Head, Input, KeyDestroyed, Mark, Words
 from processors.stored import Line, decode_lines
 from processors.tail import Told
 
@@ -99,16 +99,27 @@ class MemorySeal:
 
     def __init__(self) -> None:
         self._kept: dict[bytes, tuple[str, bytes, bytes]] = {}
+        self.destroyed: set[str] = set()
 
     def seal(self, customer_id: str, plaintext: bytes, context: bytes) -> bytes:
+        if customer_id in self.destroyed:
+            raise KeyDestroyed(customer_id)
         token = hashlib.sha256(repr((len(self._kept), customer_id, context)).encode()).digest()
         self._kept[token] = (customer_id, plaintext, context)
         return token
 
     def open(self, customer_id: str, sealed: bytes, context: bytes) -> bytes:
+        if customer_id in self.destroyed:
+            raise KeyDestroyed(customer_id)
         owner, plaintext, sealed_for = self._kept[sealed]
         assert (owner, sealed_for) == (customer_id, context), "sealed for somebody or something else"
         return plaintext
+
+    def not_destroyed(self, customer_ids: Iterable[str]) -> list[str]:
+        return [each for each in customer_ids if each not in self.destroyed]
+
+    def destroy(self, customer_id: str) -> None:
+        self.destroyed.add(customer_id)
 
     def commit(self) -> None:
         """Nothing outlives the test."""
@@ -147,7 +158,7 @@ class Door:
 
     def original(self, refused: RecordRefused) -> bytes:
         """The bytes of a refused record, as they were sent."""
-        return self.vault.open("", b64decode(refused.original), b"refused")
+        return open_refused(refused, self.vault)
 
     def stored(self) -> bytes:
         """Everything the log holds."""

@@ -6,7 +6,15 @@ from typing import Any
 import msgspec
 
 from aggregates.dates import first_day, iso, last_day, month_from
-from events.decisions import Cause, Decision, IntegrityAlerted, MonthRestated, TierChanged, TotalsCounted
+from events.decisions import (
+    Cause,
+    CustomerErased,
+    Decision,
+    IntegrityAlerted,
+    MonthRestated,
+    TierChanged,
+    TotalsCounted,
+)
 from events.fields import MonthSum
 
 Standing = dict[str, str | None]
@@ -33,7 +41,7 @@ def shown(decision: Decision) -> dict[str, Any] | None:
     match decision:
         case TierChanged():
             return {"type": "tier_changed", **_plain(decision.published())}
-        case IntegrityAlerted() | MonthRestated() | TotalsCounted():
+        case IntegrityAlerted() | MonthRestated() | TotalsCounted() | CustomerErased():
             return _plain(decision)
         case _:
             return None
@@ -95,6 +103,13 @@ def month_restated(
         "months": [{"month": month, "before": before, "after": after} for month, before, after in months],
         "cause": msgspec.to_builtins(cause),
     }
+
+
+def erased(cause: str, on: str, customer_id: str = "C1") -> dict[str, Any]:
+    return {
+        "type": "customer_erased", "customer_id": customer_id, "erased_on": on,
+        "cause": {"source": "crm", "event_id": cause},
+    }  # fmt: skip
 
 
 def alert(kind: str, **fields: Any) -> dict[str, Any]:

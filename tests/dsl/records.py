@@ -146,6 +146,10 @@ def consent(customer_id: str, *, at: str, granted: bool = True, purpose: str = "
     return record("consent_changed", customer_id, at=at, **fields)
 
 
+def erasure(customer_id: str, *, at: str, **more: Any) -> Record:
+    return record("erasure_requested", customer_id, at=at, **{"source": "crm", **more})
+
+
 def met(kind: str, customer_id: str = "C1", *, at: str, **fields: Any) -> Record:
     """An interaction, published by the system of the branches and managers."""
     return record(kind, customer_id, at=at, source=fields.pop("source", "crm"), **fields)

@@ -111,6 +111,7 @@ _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "customer_registered": ({**_CUSTOMER, "name": _WORD, "document": _DOCUMENT}, _WHO_MAYBE),
     "customer_updated": (_CUSTOMER, {**_WHO_MAYBE, "name": _WORD, "document": _DOCUMENT}),
     "manager_assigned": ({**_CUSTOMER, "manager_id": _WORD}, {**_MAYBE, "branch": _WORD}),
+    "erasure_requested": (_CUSTOMER, _MAYBE),
     "consent_changed": (
         {**_CUSTOMER, "purpose": st.sampled_from(["marketing", "profiling"]), "granted": st.booleans()},
         _MAYBE,

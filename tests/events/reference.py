@@ -292,6 +292,7 @@ FIELDS: dict[str, dict[str, Rule]] = {
     "customer_registered": {**CUSTOMER, **PERSON, "name": text(200), "document": document},
     "customer_updated": {**CUSTOMER, **PERSON, "name?": text(200), "document?": document},
     "manager_assigned": {**CUSTOMER, "manager_id": word, "branch?": word},
+    "erasure_requested": CUSTOMER,
     "consent_changed": {**CUSTOMER, "purpose": word, "granted": flag},
     "special_vip_granted": {**CUSTOMER, "level": word, "reason": text(2000), "granted_by": word, "value_date": day},
     "special_vip_revoked": {**CUSTOMER, "reason": text(2000), "value_date": day},

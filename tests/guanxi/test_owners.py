@@ -11,6 +11,8 @@ import pytest
 
 from aggregates.records import TAKE
 from events.transactions import AccountOpened
+from guanxi.bootstrap import open_bank
+from guanxi.certificate import certificate_of
 from guanxi.errors import UserError
 from guanxi.owners import Owners, Unparked
 from guanxi.settings import Settings
@@ -25,6 +27,7 @@ from processors.owner import Lines, Owner
 from processors.partition import partition_of
 from tests.guanxi.test_shards import record
 
+AT = "2026-01-20T09:00:00.000+08:00"
 FILE = Origin(("file:a", 0), "a")
 CUSTOMER = next(f"C{n}" for n in range(9) if partition_of(f"C{n}", 2) == 1)
 
@@ -93,6 +96,26 @@ def test_asked_and_answered(url: str, tmp_path: Path, monkeypatch: pytest.Monkey
             owners.redrive("nonsense")
         heads = [PostgresEventLog(url, number).head().inputs for number in range(2)]
         assert [head[commands_input(number)] for number, head in enumerate(heads)] == [2, 5]
+
+
+def test_erased_by_the_owner_and_certified_from_the_log(url: str, tmp_path: Path) -> None:
+    settings = Settings(log=url)
+    with worker(url, tmp_path) as _, Owners(url) as owners:
+        with pytest.raises(CommandUnfit, match="no such customer"):
+            owners.erase("nobody", "shred-0", AT)
+        owners.erase(CUSTOMER, "shred-1", AT, "asked in branch 3")
+        owners.erase(CUSTOMER, "shred-2", AT)
+        with open_bank(settings, write=False) as bank:
+            assert bank.is_key_destroyed(CUSTOMER)
+            found = certificate_of(
+                CUSTOMER,
+                bank.lines_sealed_for(CUSTOMER),
+                lambda block: bank.recorded_at(CUSTOMER, block),
+                bank.log_name,
+            )
+    assert found is not None
+    assert (found["event_id"], found["reason"], found["erased_on"]) == ("shred-1", "asked in branch 3", "2026-01-20")
+    assert found["unreadable"] == {"account_opened": 2, "record_refused": 1}
 
 
 def test_nobody_answers(url: str) -> None:

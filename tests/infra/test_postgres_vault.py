@@ -11,7 +11,7 @@ import pytest
 from infra import postgres_vault
 from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
-from infra.postgres_vault import PostgresVault, has_keys
+from infra.postgres_vault import PostgresVault, has_keys, is_destroyed
 from infra.sealing import KeyDestroyed, Sealing
 from infra.vault import Vault, VaultError
 from processors.ports import LogUnusable, LostShard
@@ -63,9 +63,9 @@ def sessions(url: str) -> Iterator[Callable[[], Session]]:
 
 @pytest.fixture
 def reopen(sessions: Callable[[], Session]) -> Reopen:
-    def vault(*, master: bytes = MASTER, small: bool = False, shard: int = 0) -> PostgresVault:
+    def vault(*, master: bytes = MASTER, small: bool = False, shard: int = 0, shards: int = 1) -> PostgresVault:
         caches = {"cached_keys": 2, "cached_ciphers": 1} if small else {}
-        return PostgresVault(sessions(), "log, shard 0", shard, master, **caches)
+        return PostgresVault(sessions(), "log, shard 0", shard, master, shards=shards, **caches)
 
     return vault
 
@@ -151,6 +151,27 @@ def test_shards_have_keys_of_their_own(reopen: Reopen) -> None:
     other.commit()
     with pytest.raises(VaultError):
         reopen(shard=1).open("", sealed, CONTEXT)
+
+
+def test_a_key_is_destroyed_in_every_shard(reopen: Reopen, postgres: Server, url: str) -> None:
+    """A record that was published in another partition was sealed there, and the next one must not be."""
+    own, other, third = (reopen(shard=number, shards=3) for number in range(3))
+    sealed = other.seal("C1", PLAIN, CONTEXT)
+    other.commit()
+    third.seal("known to nobody", PLAIN, CONTEXT)  # it read what there is before
+    assert not is_destroyed(own._session, 1, "C1")
+    own.destroy("C1")
+    own.destroy("C1")
+    with pytest.raises(KeyDestroyed):
+        reopen(shard=1).open("C1", sealed, CONTEXT)
+    third.seal("C1", PLAIN, CONTEXT)
+    with pytest.raises(LostShard):
+        third.commit()
+    found = postgres.run(
+        f"SELECT shard, wrapped FROM {schema_of(url)}.vault_key WHERE customer_id = '\\x4331' ORDER BY shard"
+    )
+    assert [(number, bytes(key)) for number, key in found] == [(number, bytes(60)) for number in range(3)]
+    assert all(is_destroyed(own._session, number, "C1") for number in range(3))
 
 
 def test_keys_are_read_page_by_page_and_what_came_since_is_laid_beside(

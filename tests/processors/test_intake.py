@@ -1,6 +1,5 @@
 """The way in on a real log in files: identities at any distance and through restarts, and what becomes of odd bytes."""
 
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
@@ -18,6 +17,7 @@ from infra.sqlite_log import SqliteEventLog
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
+from processors.erased import open_refused
 from processors.intake import Origin
 from processors.keeper import Keeper
 from processors.ports import LostShard
@@ -334,7 +334,7 @@ def test_a_refusal_keeps_the_bytes_sealed(house: House) -> None:
     line = b'{"type":"deposit","memo":"secret"'
     house.send(line)
     (refused,) = house.refusals()
-    assert house.vault.open("", b64decode(refused.original), b"refused") == line
+    assert open_refused(refused, house.vault) == line
     assert b"secret" not in b"".join(block.body for block in house.log.blocks())
 
 

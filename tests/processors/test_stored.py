@@ -185,6 +185,7 @@ def test_the_personal_fields_of_every_type() -> None:
                 "reversal",
                 "manager_assigned",
                 "consent_changed",
+                "erasure_requested",
                 "business_day_closed",
             )
         },

@@ -16,6 +16,7 @@ from infra.sqlite_log import SqliteEventLog
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.vault import Vault
 from processors import keeper
+from processors.erased import open_refused
 from processors.snapshot import shard_from
 from processors.stored import decode_lines, opened
 from tests.proof.world import digest
@@ -79,7 +80,7 @@ def _compare_states(log: Path) -> None:
             keeper.evolve(shard, lines)
             for line in lines:
                 if isinstance(line, RecordRefused):
-                    vault.open("", b64decode(line.original), b"refused")
+                    open_refused(line, vault)
                 elif isinstance(line, Record):
                     opened(line, vault)
     kept = SqliteSnapshots(f"{log}-snapshot").load()
