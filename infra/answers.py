@@ -29,6 +29,7 @@ from projections.tiers import UNDECIDED, tier_rows, tier_rows_at
 from projections.totals import Totals, totals_alerts
 from projections.trigger_steps import STANDING, TriggerSteps, step_rows
 from projections.worklist import work_rows
+from projections.worth import Told, add_money, told
 
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
 
@@ -303,6 +304,28 @@ class Answers:
                 "ORDER BY kept.customer_id, kept.sequence"
             )
             yield from work_rows(self._rows(sql, values), self.basis().closed_through)
+
+    def told_triggers(self, code: str | None = None) -> list[Told]:
+        """What became of each trigger, and of the money (``projections.worth``), by customer_id bytes. code: of one rule."""
+        with self._standing():
+            known = self.moment().known
+            where, values = ("WHERE kept.code = ?", [code]) if code is not None else ("", [])
+            steps, managers = self._from("trigger_steps"), self._from("managers")
+            found = told(
+                self._rows(
+                    "SELECT kept.customer_id, code, key, step, business_date, kept.manager_id, m.manager_id, m.branch "
+                    f"FROM {steps} AS kept LEFT JOIN {managers} AS m ON m.customer_id = kept.customer_id {where} "
+                    "ORDER BY kept.customer_id, sequence",
+                    values,
+                )
+            )
+            asked = f"WHERE customer_id IN (SELECT customer_id FROM {steps} AS kept {where})"
+            states: Any = self._rows(self._select(Aum.table, ("customer_id", "state"), asked), values)
+            moves: Any = self._rows(f"SELECT columns FROM {self._from('moves')} AS m ORDER BY block")
+            basis = known.basis
+            first = first_day(basis.first_month) if basis.first_month else 0
+            add_money(found, states, moves, known.accounts, first, basis.closed_through)
+            return found
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""

@@ -34,6 +34,7 @@ from projections.rejected import SHOWN, Rejected
 from projections.table import Table, wide
 from projections.tier_story import change_rows
 from projections.totals import Totals, totals_alerts
+from projections.worth import Told
 
 _ROWS_AT_A_TIME = 16_000
 """So many rows are in memory, of all shards together, while an answer streams."""
@@ -251,6 +252,11 @@ class PostgresAnswers(Answers):
     ) -> Iterator[Change]:
         """See ``Answers.worklist``."""
         return self._merged(None, None, lambda shard, _: shard.worklist(manager, branch, unassigned=unassigned))
+
+    def told_triggers(self, code: str | None = None) -> list[Told]:
+        """See ``Answers.told_triggers``; what is over is said by each shard."""
+        with self._standing():
+            return [each for shard in self._shards for each in shard.told_triggers(code)]
 
     def knows(self, customer_id: str, at: Moment | None = None) -> bool:
         """See ``Answers.knows``."""

@@ -36,6 +36,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     "For customer managers": {
         "worklist": Entry("worklist", "What to do today, the most important first."),
         "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
+        "worth": Entry("worth", "What each rule of triggers is worth."),
         "customer": Entry("customer", "Everything about one customer on a page."),
         "tiers": Entry("tiers", "Every customer's tier."),
         "aum": Entry("aum", "Balances and month averages."),

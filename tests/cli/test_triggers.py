@@ -139,3 +139,29 @@ def test_whose_work_has_to_be_said(log: str, args: tuple[str, ...], said: str) -
     result = run("worklist", "--log", log, *args)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+# ---------------------------------------------------------------------------------------------- worth
+
+
+def test_what_rules_are_worth_in_rows_and_on_the_screen(log: str) -> None:
+    rows = [json.loads(line) for line in run("worth", "--log", log).stdout.splitlines()]
+    assert [(row["code"], row["raised"], row["withdrawn"]) for row in rows] == [
+        ("aum_drop", 2, 1), ("dormant", 1, 0), ("maturity_upcoming", 1, 0), ("near_upgrade", 1, 0),
+    ]  # fmt: skip
+    assert rows[3]["claimed_in_time"] == {"count": 1, "of": 1, "share": 1.0, "low": 0.2065, "high": 1.0}
+    (one,) = (
+        json.loads(line)
+        for line in run("worth", "--by", "manager", "--code", "dormant", "--log", log).stdout.splitlines()
+    )
+    assert (one["manager"], one["raised"]) == ("M1", 1)
+    shown = run("worth", "--format", "table", "--log", log).stdout
+    for text in (
+        "2日内认领",
+        "Money kept after 30 days",
+        "100.0% (20.",
+        "未联系 not reached",
+        "差 difference -",
+    ):
+        assert text in shown
+    assert run("worth", "--by", "day", "--log", log).exit_code == 2

@@ -57,6 +57,7 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     yield "parked", list(views.parked())
     yield "latest", views.latest_tier_changes(7)
     yield "worklist", list(views.worklist())
+    yield "worth", views.told_triggers()
     for at in (None, *moments):
         for who in (None, *customers):
             yield f"tiers {who} {at}", list(views.tiers(who, at))
@@ -281,6 +282,14 @@ class ViewsConformance:
         assert rows(found, "aum") == [(0,), (0,), (2**40,)]
         assert rows(answers.worklist(branch="B1"), "manager_id") == [("M1",)] * 3
         assert rows(answers.worklist(unassigned=True), "customer_id", "aum", "stake") == [("C3", 0, "held")]
+        told = [(each.customer_id, each.code, each.manager_id, each.end, each.aum) for each in answers.told_triggers()]
+        assert told == [
+            ("C1", "aum_drop", "M1", "withdrawn", (0, None, None)), ("C1", "near_upgrade", "M1", "", (0, None, None)),
+            ("C1", "aum_drop", "M1", "", (0, None, None)),
+            ("C2", "maturity_upcoming", "M1", "expired", (2**40, None, None)), ("C2", "dormant", "M1", "", (2**40, None, None)),
+            ("C3", "aum_drop", None, "", (0, None, None)),
+        ]  # fmt: skip
+        assert len(answers.told_triggers("aum_drop")) == 3
         assert list(answers.worklist("M2")) == list(answers.worklist("M1", "B2")) == []
 
     @pytest.mark.parametrize("seed", [1, 2])
