@@ -18,7 +18,7 @@ def test_histories_are_various() -> None:
     outcomes: Counter[str | None] = Counter()
     kinds: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
-    for seed in range(14):
+    for seed in range(20):
         policies, records = history(random.Random(seed), size=200)
         bank = Bank(policies)
         outcomes.update(bank.take(record) for record in records)
