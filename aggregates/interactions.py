@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 
+from aggregates.conduct import note_activity
 from aggregates.customer import Customer
 from aggregates.dates import Day, iso
 from aggregates.instants import instant
@@ -91,6 +92,17 @@ def _complaint(shard: "Shard", r: ComplaintFiled | ComplaintResolved) -> Complai
 
 # ------------------------------------------------------------------------------------------------------ evolve
 
+_SIGNS_OF_LIFE = (
+    BranchVisit,
+    AppSession,
+    CampaignResponse,
+    ProductEnquiry,
+    ComplaintFiled,
+    SatisfactionRated,
+    IdentityVerified,
+)
+"""What a customer does besides turning to the bank by telephone or message (DOMAIN §5, dormant)."""
+
 
 def evolve_interaction(shard: "Shard", r: CustomerRecord) -> None:
     """What an interaction adds to what is known of its customer."""
@@ -98,6 +110,8 @@ def evolve_interaction(shard: "Shard", r: CustomerRecord) -> None:
     relations = customer.relations
     if relations is None:
         relations = customer.relations = Relations()
+    if isinstance(r, _SIGNS_OF_LIFE) or (isinstance(r, PhoneCall | Message) and r.direction == "in"):
+        note_activity(customer, DAYS[r.occurred_at[:10]], cause_of(r))
     _forget(relations, shard.closed_through)
     ADDS[type(r)](relations, r, shard.open_day or DAYS[r.occurred_at[:10]])
 

@@ -4,7 +4,9 @@ import pytest
 
 from aggregates.instants import instant
 from aggregates.relations import CAMPAIGNS_KEPT, ENQUIRIES_KEPT, Campaign, Contact, Enquiry, Relations
+from events.catalog import type_name
 from events.fields import Record
+from events.interactions import TYPES
 from tests.dsl.bank import Bank, given
 from tests.dsl.expect import crm
 from tests.dsl.records import close, deposit, met, opened
@@ -98,6 +100,50 @@ def test_an_interaction_moves_no_money_and_needs_no_account() -> None:
 def test_a_claim_says_nothing_of_the_customer() -> None:
     bank = given().when(met("trigger_claimed", at="2026-01-05", trigger_id="C1:lapsed:2026-01", manager_id="M7")).then()
     assert relations(bank) == Relations()
+
+
+# Signs of life (DOMAIN §5, dormant)
+
+
+ALIVE: list[tuple[str, dict[str, object]]] = [
+    ("branch_visit", {"branch": "0371"}),
+    ("phone_call", {"direction": "in"}),
+    ("message", {"channel": "sms", "direction": "in"}),
+    ("app_session", {}),
+    ("campaign_response", {"campaign": "spring", "response": "no"}),
+    ("product_enquiry", {"category": "fund"}),
+    ("complaint_filed", {"complaint_id": "K9", "severity": 1}),
+    ("satisfaction_rated", {"score": 3}),
+    ("identity_verified", {"operator": "T1", "method": "id_card", "valid_minutes": 5}),
+]
+BY_THE_BANK: list[tuple[str, dict[str, object]]] = [
+    ("phone_call", {"direction": "out"}),
+    ("message", {"channel": "sms", "direction": "out"}),
+    ("campaign_contact", {"campaign": "spring"}),
+    ("complaint_resolved", {"complaint_id": "K1", "outcome": "o"}),
+    ("trigger_claimed", {"trigger_id": "C1:lapsed:2026-01", "manager_id": "M7"}),
+    ("manager_contact", {"manager_id": "M7"}),
+]
+
+
+def test_every_interaction_is_a_sign_of_life_or_done_by_the_bank() -> None:
+    assert {kind for kind, _ in ALIVE + BY_THE_BANK} == {type_name(each) for each in TYPES}
+
+
+@pytest.mark.parametrize(("kind", "fields"), ALIVE)
+def test_what_the_customer_does_is_a_sign_of_life(kind: str, fields: dict[str, object]) -> None:
+    bank = given().when(met(kind, at="2026-01-05T23:00:00-11:00", id="x", **fields)).then()
+    conduct = bank.customer().conduct
+    assert conduct is not None
+    assert conduct.acts == [*_days("2026-01-05"), 1, "crm", "x"]
+
+
+@pytest.mark.parametrize(("kind", "fields"), BY_THE_BANK)
+def test_what_the_bank_does_is_none(kind: str, fields: dict[str, object]) -> None:
+    bank = given(filed(id="k1")).when(met(kind, at="2026-01-06", **fields)).then()
+    conduct = bank.customer().conduct
+    assert conduct is not None
+    assert conduct.acts == [*_days("2026-01-05"), 1, "crm", "k1"]
 
 
 # Campaigns and enquiries
