@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, month_of
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says
+from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore
 from aggregates.triggers.view import LAST, Payroll, View
 
 
@@ -11,7 +11,7 @@ class PayrollStoppedParameters(Parameters, frozen=True):
     """months: in a row with a payroll before; after_days: past the latest day it came; window_days: without one."""
 
     months: AtLeastOne = 3
-    after_days: AtLeastOne = 5
+    after_days: ZeroOrMore = 5
     window_days: AtLeastOne = 25
 
 

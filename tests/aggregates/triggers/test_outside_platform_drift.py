@@ -103,6 +103,8 @@ def test_once_the_window_is_too_empty_nobody_looks() -> None:
 
 def test_a_transfer_dated_ahead_is_looked_at_on_its_day() -> None:
     assert judged(RULE, drifting(*TWO, out(DAY + 9, 10_000_00)), 400) == [DAY + 9]
+    assert judged(RULE, drifting(*TWO, out(DAY, 1), out(DAY + 9, 9_999_99)), 400) == [DAY + 9]
+    assert judged(RULE, drifting(*TWO, out(DAY, 1), out(DAY + 50, 1)), 400) == [DAY + 50]
 
 
 @night_by_night

@@ -91,6 +91,8 @@ def test_the_policy_may_say_otherwise() -> None:
     parameters = PayrollStoppedParameters(months=1, after_days=40, window_days=60)
     assert [each.key for each in found(paid("2026-03-10"), "2026-05-20", parameters)] == ["2026-04"]
     assert not found(paid("2026-03-10", "2026-03-21"), "2026-05-20", parameters)
+    at_once = PayrollStoppedParameters(months=1, after_days=0)
+    assert [each.key for each in found(paid("2026-03-10"), "2026-04-10", at_once)] == ["2026-04"]
 
 
 def test_whoever_is_paid_is_looked_at_once_a_month_at_most() -> None:
