@@ -7,6 +7,7 @@ from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Ru
 from aggregates.triggers.view import Complaint, View
 from events.decisions import Cause
 from events.fields import Record
+from events.interactions import ComplaintFiled
 
 
 class ComplaintOpenParameters(Parameters, frozen=True):
@@ -21,24 +22,26 @@ class ComplaintOpenEvidence(Evidence, frozen=True, kw_only=True, gc=False):
     complaint_id: str
 
 
-class ComplaintOverdueEvidence(ComplaintOpenEvidence, frozen=True, gc=False):
-    """The same of a complaint that is overdue; only the sentence is another."""
+class _Overdue(ComplaintOpenEvidence, frozen=True, gc=False):
+    """Of a complaint that is overdue: only the sentence is another."""
 
 
 def find(view: View, parameters: ComplaintOpenParameters) -> Iterator[Found]:
-    """Every complaint that was filed, and those that are overdue."""
-    found: dict[str, Found] = {}
-    for each in view.complaints():
-        found.setdefault(_filed(each).key, _filed(each))
-        if _is_open(each, view.day) and not _working_days_left(view, parameters, each):
-            found.setdefault(_overdue(each).key, _overdue(each))
-    yield from (found[key] for key in sorted(found))
+    """Complaints that are overdue. That one was filed is said by its record alone, whenever it happened."""
+    found = [
+        Found(f"{each.complaint_id}:overdue", _Overdue(complaint_id=each.complaint_id, records=(each.cause,)))
+        for each in view.complaints()
+        if _is_open(each, view.day) and not _working_days_left(view, parameters, each)
+    ]
+    yield from sorted(found, key=lambda each: each.key)
 
 
-def on_record(view: View, _parameters: ComplaintOpenParameters, record: Record) -> Iterator[Found]:
-    """The complaint that this record filed, unless its day is closed: then the next close sees it."""
-    cause = Cause(record.source, record.event_id)
-    yield from (_filed(each) for each in view.complaints() if each.cause == cause and each.filed_on >= view.day)
+def on_record(_view: View, _parameters: ComplaintOpenParameters, record: Record) -> Iterator[Found]:
+    """A complaint."""
+    if isinstance(record, ComplaintFiled):
+        cause = Cause(record.source, record.event_id)
+        evidence = ComplaintOpenEvidence(complaint_id=record.complaint_id, records=(cause,))
+        yield Found(f"{record.complaint_id}:filed", evidence)
 
 
 def due(view: View, parameters: ComplaintOpenParameters) -> Day:
@@ -62,16 +65,6 @@ def holds(view: View, _parameters: ComplaintOpenParameters, key: str) -> bool:
     return step == "filed" or not of_it or any(_is_open(each, view.day) for each in of_it)
 
 
-def _filed(complaint: Complaint) -> Found:
-    evidence = ComplaintOpenEvidence(complaint_id=complaint.complaint_id, records=(complaint.cause,))
-    return Found(f"{complaint.complaint_id}:filed", evidence)
-
-
-def _overdue(complaint: Complaint) -> Found:
-    evidence = ComplaintOverdueEvidence(complaint_id=complaint.complaint_id, records=(complaint.cause,))
-    return Found(f"{complaint.complaint_id}:overdue", evidence)
-
-
 def _is_open(complaint: Complaint, day: Day) -> bool:
     """Whether it is not resolved by the end of the day."""
     return not complaint.resolved_on or complaint.resolved_on > day
@@ -90,7 +83,7 @@ def _working_days_left(view: View, parameters: ComplaintOpenParameters, complain
 def says(evidence: ComplaintOpenEvidence, _currency: str) -> Says:
     """Which complaint, and whether it is late."""
     complaint = evidence.complaint_id
-    if isinstance(evidence, ComplaintOverdueEvidence):
+    if isinstance(evidence, _Overdue):
         return Says(
             zh=f"投诉 {complaint} 逾期未结，请尽快处理", en=f"Complaint {complaint} is overdue and not resolved"
         )

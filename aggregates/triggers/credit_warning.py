@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says
-from aggregates.triggers.view import LAST, CreditSign, LoanStep, View
+from aggregates.triggers.view import CreditSign, LoanStep, View
 from events.decisions import Cause
 from events.fields import Record
 
@@ -26,23 +26,23 @@ class CreditWarningEvidence(Evidence, frozen=True, kw_only=True, gc=False):
 
 
 def find(view: View, parameters: CreditWarningParameters) -> Iterator[Found]:
-    """Every step for the worse and every sign that the view remembers: they are news with their record, not with their day."""
-    return _found(view.loan_steps(), view.credit_signs(1, LAST), parameters)
+    """Every step for the worse and every sign since the last close: what was late waited for this one."""
+    return _found(view.loan_steps(), view.credit_signs(), parameters)
 
 
 def on_record(view: View, parameters: CreditWarningParameters, record: Record) -> Iterator[Found]:
-    """What this record says, unless its day is closed: then the next close sees it."""
-    cause = Cause(record.source, record.event_id)
+    """What a record says, unless its day is closed."""
+    cause, closed = Cause(record.source, record.event_id), view.closed_through
     return _found(
-        (each for each in view.loan_steps() if each.cause == cause and each.day >= view.day),
-        (each for each in view.credit_signs(1, LAST) if each.cause == cause and each.day >= view.day),
+        (each for each in view.loan_steps() if each.cause == cause and each.day > closed),
+        (each for each in view.credit_signs() if each.cause == cause and each.day > closed),
         parameters,
     )
 
 
-def holds(view: View, parameters: CreditWarningParameters, key: str) -> bool:
-    """Nothing takes a manager's sign back; a loan is looked at again."""
-    return key.startswith("sign:") or any(found.key == key for found in find(view, parameters))
+def holds(_view: View, _parameters: CreditWarningParameters, _key: str) -> bool:
+    """What was said of a loan was said: nothing takes it back."""
+    return True
 
 
 def _found(

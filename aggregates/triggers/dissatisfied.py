@@ -6,9 +6,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says
-from aggregates.triggers.view import LAST, Rating, View
+from aggregates.triggers.view import View
 from events.decisions import Cause
 from events.fields import Record
+from events.interactions import SatisfactionRated
 
 
 class DissatisfiedParameters(Parameters, frozen=True):
@@ -23,28 +24,21 @@ class DissatisfiedEvidence(Evidence, frozen=True, kw_only=True, gc=False):
     score: int
 
 
-def find(view: View, parameters: DissatisfiedParameters) -> Iterator[Found]:
-    """Every bad rating that the view remembers: it is news with its record, not with its day."""
-    return _bad(view.ratings(1, LAST), parameters)
+def find(_view: View, _parameters: DissatisfiedParameters) -> Iterable[Found]:
+    """Nothing: a rating is said by its record alone, whenever it happened."""
+    return ()
 
 
-def on_record(view: View, parameters: DissatisfiedParameters, record: Record) -> Iterator[Found]:
-    """The rating of this record, unless its day is closed: then the next close sees it."""
-    cause = Cause(record.source, record.event_id)
-    return _bad((each for each in view.ratings(1, LAST) if each.cause == cause and each.day >= view.day), parameters)
+def on_record(_view: View, parameters: DissatisfiedParameters, record: Record) -> Iterator[Found]:
+    """A bad rating."""
+    if isinstance(record, SatisfactionRated) and record.score <= parameters.at_most:
+        cause = Cause(record.source, record.event_id)
+        yield Found(record.event_id, DissatisfiedEvidence(score=record.score, records=(cause,)))
 
 
 def holds(_view: View, _parameters: DissatisfiedParameters, _key: str) -> bool:
     """Nothing takes a rating back."""
     return True
-
-
-def _bad(ratings: Iterable[Rating], parameters: DissatisfiedParameters) -> Iterator[Found]:
-    found: dict[str, DissatisfiedEvidence] = {}
-    for each in ratings:
-        if each.score <= parameters.at_most:
-            found.setdefault(each.cause.event_id, DissatisfiedEvidence(score=each.score, records=(each.cause,)))
-    yield from (Found(key, found[key]) for key in sorted(found))
 
 
 def says(evidence: DissatisfiedEvidence, _currency: str) -> Says:

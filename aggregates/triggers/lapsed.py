@@ -19,8 +19,8 @@ class LapsedEvidence(Evidence, frozen=True, kw_only=True, gc=False):
     months: tuple[MonthSum, ...]
 
 
-class LastMonthEvidence(LapsedEvidence, frozen=True, gc=False):
-    """The same of a customer who has one month of grace left; only the sentence is another."""
+class _LastMonth(LapsedEvidence, frozen=True, gc=False):
+    """Of a customer who has one month of grace left: only the sentence is another."""
 
 
 def find(view: View, _parameters: LapsedParameters) -> Iterator[Found]:
@@ -33,7 +33,7 @@ def find(view: View, _parameters: LapsedParameters) -> Iterator[Found]:
     if view.tier_before.state != "lapsed":
         kind: type[LapsedEvidence] = LapsedEvidence
     elif view.tier.grace_left == 1:
-        kind = LastMonthEvidence
+        kind = _LastMonth
     else:
         return
     months = view.month_sums(view.policy.exit_months)
@@ -42,7 +42,7 @@ def find(view: View, _parameters: LapsedParameters) -> Iterator[Found]:
 
 def says(evidence: LapsedEvidence, currency: str) -> Says:
     """That the customer left, or is about to go out of sight, and with what averages."""
-    last_month = isinstance(evidence, LastMonthEvidence)
+    last_month = isinstance(evidence, _LastMonth)
     zh = "退出后保留期只剩一个月" if last_month else "已退出等级，转为已退未评级"
     en = "Lapsed, with one month left in sight" if last_month else "Has left the ladder and is lapsed"
     if not evidence.months:

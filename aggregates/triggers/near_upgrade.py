@@ -31,7 +31,7 @@ class _Next(NamedTuple):
 def find(view: View, parameters: NearUpgradeParameters) -> Iterator[Found]:
     """The month, if its projected average is at least the share of the next threshold."""
     following = _next(view)
-    if following is None or not view.has_accounts:
+    if following is None:
         return
     so_far = view.month_so_far()
     top_up = top_up_minor(so_far, following.threshold, above=following.above)

@@ -90,7 +90,8 @@ class CreditSign(NamedTuple):
 class LoanStep(NamedTuple):
     """A loan said to be of another class, or so many days overdue.
 
-    kind: `class` or `overdue`; before, after: classes, or days_overdue said before (0: none) and now; day: value date.
+    kind: `class` or `overdue`; before: the class said before, or the most days_overdue ever said before, 0 for none; after:
+    what is said now; day: value date.
     """
 
     loan_id: str
@@ -118,6 +119,10 @@ class View(Protocol):
     @property
     def day(self) -> Day:
         """d: the day that closes; of a rule that looks at each record, the open day."""
+
+    @property
+    def closed_through(self) -> Day:
+        """The last day that is closed before `day` closes; 0: none yet."""
 
     @property
     def first_day(self) -> Day:
@@ -205,11 +210,11 @@ class View(Protocol):
     def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
         """Ratings by date of occurred_at, in log order, of the last weeks."""
 
-    def credit_signs(self, first: Day, last: Day) -> Sequence[CreditSign]:
-        """Signs reported by managers, by date of occurred_at, in log order, of the last weeks."""
+    def credit_signs(self) -> Sequence[CreditSign]:
+        """Signs that managers reported since the last close, in log order."""
 
     def loan_steps(self) -> Sequence[LoanStep]:
-        """What loans were said to be, in log order: since the last close, and whatever has an open trigger."""
+        """What loans were said to be since the last close, in log order."""
 
     def is_working(self, day: Day) -> bool:
         """Whether a closed day is a working day: Monday to Friday unless its close says otherwise."""

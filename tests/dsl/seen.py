@@ -49,9 +49,13 @@ def out(on: Day, amount: int, kind: str = "other_bank", *, transfer: bool = True
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """See the module. worth, accounts: AUM is the sum of both; an account is named where a rule asks for accounts."""
+    """See the module. worth, accounts: AUM is the sum of both; an account is named where a rule asks for accounts.
+
+    closed_before: whether days before this one are closed; else it is the first close that the log sees.
+    """
 
     day: Day
+    closed_before: bool = True
     first_day: Day = FIRST
     customer_id: str = "C1"
     policy: Policy = field(default_factory=Policy)
@@ -72,6 +76,10 @@ class Seen:
     signs: Sequence[CreditSign] = ()
     loans: Sequence[LoanStep] = ()
     working: Mapping[Day, bool] = field(default_factory=dict)
+
+    @property
+    def closed_through(self) -> Day:
+        return self.day - 1 if self.closed_before else 0
 
     def at(self, day: Day) -> Self:
         """The same at the close of another day."""
@@ -145,8 +153,8 @@ class Seen:
     def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
         return [each for each in self.rated if first <= each.day <= last]
 
-    def credit_signs(self, first: Day, last: Day) -> Sequence[CreditSign]:
-        return [each for each in self.signs if first <= each.day <= last]
+    def credit_signs(self) -> Sequence[CreditSign]:
+        return self.signs
 
     def loan_steps(self) -> Sequence[LoanStep]:
         return self.loans

@@ -1,5 +1,6 @@
 """``complaint_open`` (DOMAIN §5)."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,11 +9,13 @@ from aggregates.dates import Day, day_of
 from aggregates.triggers.complaint_open import RULE, ComplaintOpenEvidence, ComplaintOpenParameters
 from aggregates.triggers.rule import Found, Says
 from aggregates.triggers.view import Complaint
-from tests.aggregates.triggers.walking import assert_never_late, keys, keys_of, next_news
+from events.decisions import Cause
+from tests.aggregates.triggers.walking import assert_never_late, found_of, keys, next_news
+from tests.dsl.records import met
 from tests.dsl.seen import FIRST, Seen, cause
 
 PLAIN = ComplaintOpenParameters()
-FILED, OVERDUE = ["P1:filed"], ["P1:filed", "P1:overdue"]
+IN_TIME, OVERDUE = list[str](), ["P1:overdue"]
 
 
 def complaint(filed: Day | str, resolved: Day | str = 0, complaint_id: str = "P1") -> Complaint:
@@ -28,12 +31,12 @@ def of(date: str, *complaints: Complaint, working: tuple[str, bool] | None = Non
 @pytest.mark.parametrize(
     ("filed", "date", "found"),
     [
-        ("2026-04-06", "2026-04-07", FILED),  # Monday: Tuesday is the first, Wednesday the second working day
+        ("2026-04-06", "2026-04-07", IN_TIME),  # Monday: Tuesday is the first, Wednesday the second working day
         ("2026-04-06", "2026-04-08", OVERDUE),
         ("2026-04-06", "2026-04-20", OVERDUE),
-        ("2026-04-09", "2026-04-12", FILED),  # Thursday: Friday, then Monday
+        ("2026-04-09", "2026-04-12", IN_TIME),  # Thursday: Friday, then Monday
         ("2026-04-09", "2026-04-13", OVERDUE),
-        ("2026-04-11", "2026-04-13", FILED),  # Saturday: Monday, Tuesday
+        ("2026-04-11", "2026-04-13", IN_TIME),  # Saturday: Monday, Tuesday
         ("2026-04-11", "2026-04-14", OVERDUE),
     ],
 )
@@ -43,40 +46,50 @@ def test_it_is_overdue_at_the_close_of_the_second_working_day_after(filed: str, 
 
 def test_a_close_may_say_that_a_saturday_is_worked_and_a_friday_is_not() -> None:
     worked, holiday = ("2026-04-11", True), ("2026-04-10", False)
-    assert keys(RULE, of("2026-04-11", complaint("2026-04-09"))) == FILED
+    assert keys(RULE, of("2026-04-11", complaint("2026-04-09"))) == IN_TIME
     assert keys(RULE, of("2026-04-11", complaint("2026-04-09"), working=worked)) == OVERDUE
-    assert keys(RULE, of("2026-04-13", complaint("2026-04-09"), working=holiday)) == FILED
+    assert keys(RULE, of("2026-04-13", complaint("2026-04-09"), working=holiday)) == IN_TIME
     assert keys(RULE, of("2026-04-14", complaint("2026-04-09"), working=holiday)) == OVERDUE
 
 
 def test_the_policy_may_give_more_days() -> None:
     longer = ComplaintOpenParameters(working_days=3)
-    assert keys(RULE, of("2026-04-08", complaint("2026-04-06")), longer) == FILED
+    assert keys(RULE, of("2026-04-08", complaint("2026-04-06")), longer) == IN_TIME
     assert keys(RULE, of("2026-04-09", complaint("2026-04-06")), longer) == OVERDUE
 
 
 def test_what_is_resolved_by_the_close_is_not_overdue() -> None:
-    assert keys(RULE, of("2026-04-08", complaint("2026-04-06", "2026-04-08"))) == FILED
+    assert keys(RULE, of("2026-04-08", complaint("2026-04-06", "2026-04-08"))) == IN_TIME
     assert keys(RULE, of("2026-04-08", complaint("2026-04-06", "2026-04-09"))) == OVERDUE
 
 
 def test_every_complaint_speaks_for_itself_keys_ascending() -> None:
-    seen = of("2026-04-08", complaint("2026-04-08", complaint_id="P2"), complaint("2026-04-06"))
-    assert keys(RULE, seen) == ["P1:filed", "P1:overdue", "P2:filed"]
-
-
-def test_a_complaint_is_found_with_its_record() -> None:
-    late = complaint("2026-04-07")
-    assert list(RULE.find(of("2026-04-08", late), PLAIN)) == [
-        Found("P1:filed", ComplaintOpenEvidence(complaint_id="P1", records=(late.cause,)))
+    complaints = [complaint("2026-04-06", complaint_id=name) for name in ("P3", "P1")]
+    assert keys(RULE, of("2026-04-08", *complaints, complaint("2026-04-07", complaint_id="P2"))) == [
+        "P1:overdue",
+        "P3:overdue",
     ]
 
 
-def test_its_record_says_that_it_was_filed_and_no_other_record_does() -> None:
-    seen = of("2026-04-08", complaint("2026-04-08"), complaint("2026-04-06", complaint_id="P2"))
-    assert keys_of(RULE, seen, "P1") == FILED
-    assert keys_of(RULE, seen, "P3") == []
-    assert keys_of(RULE, seen, "P2") == [], "its day is closed: the next close sees it"
+def test_what_is_overdue_is_found_with_the_record_of_the_complaint() -> None:
+    (found,) = RULE.find(of("2026-04-08", complaint("2026-04-06")), PLAIN)
+    assert found.evidence.records == (cause("P1"),)
+    assert msgspec.json.encode(found.evidence, order="sorted") == (
+        b'{"complaint_id":"P1","records":[{"event_id":"eP1","source":"core"}]}'
+    )
+
+
+@pytest.mark.parametrize("date", ["2026-03-01", "2026-04-08", "2026-04-09"])
+def test_the_record_of_a_complaint_says_at_once_that_it_was_filed_also_late(date: str) -> None:
+    filed = met("complaint_filed", at=date, complaint_id="P1", severity=3, event_id="eP1")
+    assert found_of(RULE, of("2026-04-08"), filed) == [
+        Found("P1:filed", ComplaintOpenEvidence(complaint_id="P1", records=(Cause("crm", "eP1"),)))
+    ]
+
+
+def test_no_other_record_says_so() -> None:
+    resolved = met("complaint_resolved", at="2026-04-08", complaint_id="P1", outcome="apology")
+    assert found_of(RULE, of("2026-04-08", complaint("2026-04-08")), resolved) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +114,8 @@ def test_an_id_may_hold_colons() -> None:
 
 
 def test_the_sentences() -> None:
-    filed, overdue = RULE.find(of("2026-04-08", complaint("2026-04-06")), PLAIN)
+    (filed,) = found_of(RULE, of("2026-04-06"), met("complaint_filed", at="2026-04-06", complaint_id="P1", severity=1))
+    (overdue,) = RULE.find(of("2026-04-08", complaint("2026-04-06")), PLAIN)
     assert RULE.says(filed.evidence, "CNY") == Says(zh="客户提出投诉 P1，请跟进处理", en="Filed complaint P1")
     assert RULE.says(overdue.evidence, "CNY") == Says(
         zh="投诉 P1 逾期未结，请尽快处理", en="Complaint P1 is overdue and not resolved"

@@ -1,12 +1,15 @@
 """``credit_warning`` (DOMAIN §5)."""
 
+from dataclasses import replace
+
 import pytest
 
 from aggregates.dates import day_of
 from aggregates.triggers.credit_warning import CLASSES, RULE, CreditWarningEvidence, CreditWarningParameters
 from aggregates.triggers.rule import Found, Says
 from aggregates.triggers.view import CreditSign, LoanStep
-from tests.aggregates.triggers.walking import keys, keys_of
+from tests.aggregates.triggers.walking import found_of, keys
+from tests.dsl.records import met
 from tests.dsl.seen import Seen, cause
 
 PLAIN = CreditWarningParameters()
@@ -30,19 +33,25 @@ def of(*steps: LoanStep | CreditSign) -> Seen:
     return Seen(day=day_of(TODAY), loans=[each for each in steps if isinstance(each, LoanStep)], signs=signs)
 
 
+def keys_of(seen: Seen, name: object, parameters: CreditWarningParameters = PLAIN) -> list[str]:
+    """What the record of this name, just taken, makes true: its identity is all that counts."""
+    taken = met("manager_contact", at=TODAY, source="core", event_id=f"e{name}", manager_id="M1")
+    return [found.key for found in found_of(RULE, seen, taken, parameters)]
+
+
 @pytest.mark.parametrize("before", CLASSES)
 @pytest.mark.parametrize("after", CLASSES)
 def test_a_class_worse_than_before_warns(before: str, after: str) -> None:
     order = ["normal", "special_mention", "substandard", "doubtful", "loss"]
     worse = order.index(after) > order.index(before)
     assert keys(RULE, of(classed(before, after))) == [f"L1:{after}"] * worse
-    assert keys_of(RULE, of(classed(before, after)), 1) == [f"L1:{after}"] * worse
+    assert keys_of(of(classed(before, after)), 1) == [f"L1:{after}"] * worse
 
 
 @pytest.mark.parametrize("step", [1, 30, 60, 90, 180])
 def test_each_number_of_days_warns_when_it_is_first_reached(step: int) -> None:
     assert keys(RULE, of(overdue(step - 1, step))) == [f"L1:overdue-{step}"]
-    assert keys_of(RULE, of(overdue(step - 1, step)), 1) == [f"L1:overdue-{step}"]
+    assert keys_of(of(overdue(step - 1, step)), 1) == [f"L1:overdue-{step}"]
     assert keys(RULE, of(overdue(step, step + 1))) == []
     assert keys(RULE, of(overdue(step, step - 1))) == []
 
@@ -56,28 +65,33 @@ def test_the_policy_may_name_other_days() -> None:
     weekly = CreditWarningParameters(overdue=(7, 14))
     assert keys(RULE, of(overdue(0, 6)), weekly) == []
     assert keys(RULE, of(overdue(0, 7)), weekly) == ["L1:overdue-7"]
-    assert keys_of(RULE, of(overdue(0, 14)), 1, weekly) == ["L1:overdue-14", "L1:overdue-7"]
+    assert keys_of(of(overdue(0, 14)), 1, weekly) == ["L1:overdue-14", "L1:overdue-7"]
 
 
 def test_a_sign_reported_by_a_manager_warns() -> None:
     assert list(RULE.find(of(sign()), PLAIN)) == [Found("sign:e1", CreditWarningEvidence(records=(cause(1),)))]
-    assert keys_of(RULE, of(sign()), 1) == ["sign:e1"]
+    assert keys_of(of(sign()), 1) == ["sign:e1"]
 
 
 def test_a_record_speaks_for_itself_alone() -> None:
     seen = of(classed("normal", "doubtful"), overdue(0, 30, name=2), sign(name=3))
-    assert keys_of(RULE, seen, 1) == ["L1:doubtful"]
-    assert keys_of(RULE, seen, 2) == ["L1:overdue-1", "L1:overdue-30"]
-    assert keys_of(RULE, seen, 3) == ["sign:e3"]
-    assert keys_of(RULE, seen, 4) == []
+    assert keys_of(seen, 1) == ["L1:doubtful"]
+    assert keys_of(seen, 2) == ["L1:overdue-1", "L1:overdue-30"]
+    assert keys_of(seen, 3) == ["sign:e3"]
+    assert keys_of(seen, 4) == []
     assert keys(RULE, seen) == ["L1:doubtful", "L1:overdue-1", "L1:overdue-30", "sign:e3"]
 
 
 def test_what_lies_in_a_closed_day_is_left_to_the_next_close() -> None:
     late = {"on": "2026-04-09"}
     seen = of(classed("normal", "loss", **late), overdue(0, 1, name=2, **late), sign(name=3, **late))
-    assert [keys_of(RULE, seen, name) for name in (1, 2, 3)] == [[], [], []]
+    assert [keys_of(seen, name) for name in (1, 2, 3)] == [[], [], []]
     assert keys(RULE, seen) == ["L1:loss", "L1:overdue-1", "sign:e3"]
+
+
+def test_before_the_first_close_no_day_is_closed() -> None:
+    seen = replace(of(classed("normal", "loss", on="2026-04-01"), sign(name=2, on="2026-04-01")), closed_before=False)
+    assert [keys_of(seen, name) for name in (1, 2)] == [["L1:loss"], ["sign:e2"]]
 
 
 def test_the_evidence_is_what_was_said_first() -> None:
@@ -96,12 +110,9 @@ def test_the_evidence_is_what_was_said_first() -> None:
     ]
 
 
-def test_a_sign_stays_a_loan_is_looked_at_again() -> None:
+def test_what_was_said_of_a_loan_was_said() -> None:
     assert RULE.holds is not None
-    seen = of(overdue(0, 35))
-    assert RULE.holds(seen, PLAIN, "L1:overdue-30")
-    assert not RULE.holds(seen, PLAIN, "L1:overdue-60")
-    assert RULE.holds(seen, PLAIN, "sign:e9"), "the view has forgotten it, nothing takes it back"
+    assert RULE.holds(of(), PLAIN, "L1:overdue-30"), "the view is of what came since the last close"
 
 
 def test_the_sentences() -> None:

@@ -69,9 +69,9 @@ def test_the_policy_may_begin_on_another_day_and_nearer() -> None:
 
 
 def test_who_has_nothing_but_loans_is_near_to_nothing() -> None:
-    everything = NearUpgradeParameters(share=Share(0, 100))
-    assert keys(RULE, of("2026-04-10"), everything) == []
-    assert keys(RULE, of("2026-04-10", ("2026-04-10", 0)), everything) == ["2026-04"]
+    smallest = NearUpgradeParameters(share=Share(1, 10**18))
+    assert keys(RULE, of("2026-04-10"), smallest) == []
+    assert keys(RULE, of("2026-04-10", ("2026-01-01", 1)), smallest) == ["2026-04"]
 
 
 def test_the_evidence_is_where_the_month_is_heading_and_what_reaches_the_next_level() -> None:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from aggregates.dates import Day
-from aggregates.triggers.rule import Rule
-from events.calendar import BusinessDayClosed
+from aggregates.triggers.rule import Found, Rule
 from events.fields import Record
-from tests.dsl.seen import Seen, cause
+from tests.dsl.seen import Seen
 
 
 def keys(rule: Rule, seen: Seen, parameters: Any = None) -> list[str]:
@@ -14,22 +13,10 @@ def keys(rule: Rule, seen: Seen, parameters: Any = None) -> list[str]:
     return [found.key for found in rule.find(seen, parameters or rule.parameters())]
 
 
-def record(name: object) -> Record:
-    """Any record: a rule goes by its identity alone."""
-    named = cause(name)
-    return BusinessDayClosed(
-        event_id=named.event_id,
-        source=named.source,
-        schema_version=1,
-        occurred_at="2026-04-01T09:00:00+08:00",
-        date="2026-04-01",
-    )
-
-
-def keys_of(rule: Rule, seen: Seen, name: object, parameters: Any = None) -> list[str]:
-    """What the record of this name, just taken, makes true."""
+def found_of(rule: Rule, seen: Seen, record: Record, parameters: Any = None) -> list[Found]:
+    """What a record, just taken, makes true."""
     assert rule.on_record is not None
-    return [found.key for found in rule.on_record(seen, parameters or rule.parameters(), record(name))]
+    return list(rule.on_record(seen, parameters or rule.parameters(), record))
 
 
 def next_news(rule: Rule, seen: Seen, parameters: Any = None, *, within: int) -> Day:
