@@ -1,9 +1,9 @@
 """One account: its balance and the exact sums of its end-of-day balances by month (DOMAIN §3).
 
-What is kept: the balance after everything taken; for days not yet in a closed month the net movement of each day
-(`days`, flat: day, delta, day, delta … ascending); and one sum a month (`sums`, the last of them for month `summed`) for
-every month that can still be restated or named, kept up to date by each movement: a month's sum counts the balance as
-staying put after the last known day. After `summed` the balance is what it is.
+What is kept: the balance after everything taken; for days not yet in a closed month, and some weeks before them, the net
+movement of each day (`days`, flat: day, delta, day, delta … ascending); and one sum a month (`sums`, the last of them for
+month `summed`) for every month that can still be restated or named, kept up to date by each movement: a month's sum counts
+the balance as staying put after the last known day. After `summed` the balance is what it is.
 
 A valued account keeps its days for all those months, since a late purchase is absorbed by a later valuation: per day
 the money, the effect of the valuation that stands, and the day's valuations. Holdings are valued from their opening,
@@ -43,7 +43,8 @@ class Valued(msgspec.Struct, array_like=True, gc=False):
 class Account(msgspec.Struct, array_like=True, gc=False):
     """State of one account; see the module. All amounts in minor units.
 
-    number: order of opening among all accounts of the shard, from 0; rolled: the last closed month it was brought to.
+    number: order of opening among all accounts of the shard, from 0; rolled: the last closed month it was brought to; kept:
+    from this day on `days` is complete, 0: all of it is.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     days: list[int]
     sums: list[int]
     valued: Valued | None
+    kept: Day = 0
 
 
 def opened(number: int, category: str, on: Day, last_closed: Month) -> Account:
@@ -187,7 +189,7 @@ def _move(account: Account, day: Day, delta: int, first_month: Month, moves: lis
     if account.valued is not None:
         return
     days = account.days
-    if account.rolled and day <= last_day(account.rolled):
+    if day < account.kept:
         return
     if not days or day > days[-2]:
         days += (day, delta)
@@ -228,8 +230,11 @@ def _restate(account: Account, day: Day, delta: int) -> None:
 # ---------------------------------------------------------------------------------------------- closed months
 
 
-def roll(account: Account, last_closed: Month, first_month: Month, retained: int) -> None:
-    """Bring the account to the last closed month: sums up to it, and nothing that no record can reach any more."""
+def roll(account: Account, last_closed: Month, first_month: Month, retained: int, days_from: Day = 0) -> None:
+    """Bring the account to the last closed month: sums up to it, and nothing that no record can reach any more.
+
+    days_from: movements of this day and later are kept; 0: those of months not closed alone.
+    """
     if account.rolled >= last_closed:
         return
     oldest = max(first_month, last_closed - retained + 1)
@@ -248,11 +253,12 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
     if len(sums) > kept:
         del sums[: len(sums) - kept]
     if account.valued is None:
-        days, end = account.days, last_day(last_closed)
+        days, start = account.days, days_from or first_day(last_closed + 1)
         gone = 0
-        while gone < len(days) and days[gone] <= end:
+        while gone < len(days) and days[gone] < start:
             gone += 2
         del days[:gone]
+        account.kept = max(account.kept, start)
     else:
         _forget(account.valued, first_day(oldest))
 
@@ -264,8 +270,8 @@ def _forget(valued: Valued, before: Day) -> None:
         del valued.day[:gone], valued.money[:gone], valued.effect[:gone], valued.marks[:gone]
 
 
-def _changes_back(account: Account) -> Iterator[tuple[Day, int]]:
-    """Changes of the balance in months not rolled, the latest day first (for a valued account older ones follow)."""
+def changes_back(account: Account) -> Iterator[tuple[Day, int]]:
+    """Changes of the balance on the days that are kept, the latest day first."""
     valued = account.valued
     if valued is None:
         days = account.days
@@ -280,7 +286,7 @@ def _counted_sum(account: Account, month: Month) -> int:
     """A month's sum counted from its days, by walking back from the balance."""
     first, top = first_day(month), last_day(month)
     level, total = account.balance, 0
-    for day, delta in _changes_back(account):
+    for day, delta in changes_back(account):
         if day < first:
             break
         if day <= top:
@@ -319,7 +325,17 @@ def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None
     if account.rolled and (valued is None or not valued.day or day < valued.day[0]) and day <= last_day(account.rolled):
         return None
     balance = account.balance
-    for changed, delta in _changes_back(account):
+    for changed, delta in changes_back(account):
+        if changed <= day:
+            break
+        balance -= delta
+    return balance
+
+
+def balance_back(account: Account, day: Day) -> int:
+    """As ``balance_on``, of a day that the account is known to keep."""
+    balance = account.balance
+    for changed, delta in changes_back(account):
         if changed <= day:
             break
         balance -= delta
@@ -337,7 +353,7 @@ def sum_through(account: Account, day: Day) -> int:
     """Σ of end-of-day balances from the 1st of the month of `day` to `day`; the month must not be closed."""
     month = month_of(day)
     first, level, top, total = first_day(month), account.balance, day, 0
-    for changed, delta in _changes_back(account):
+    for changed, delta in changes_back(account):
         if changed < first:
             break
         if changed <= day:

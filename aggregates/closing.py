@@ -18,6 +18,8 @@ from aggregates.shard import Shard
 from aggregates.specials import judge_special
 from aggregates.tier_change import change
 from aggregates.tiers import Average, Move, close_month, end_special, last_closed_month, replay, stands_as
+from aggregates.triggers.judging import judge_close, judge_noted
+from aggregates.triggers.upkeep import looked_at
 from aggregates.waiting import Statement
 from events.decisions import DayClosed, DayClosing, Decision, IntegrityAlerted, TierMoved, TierRerun
 from events.fields import MonthSum
@@ -29,15 +31,17 @@ CUSTOMERS_A_STEP = 20_000
 def steps(shard: Shard) -> Iterator[Decision]:
     """Close the next day that is due (``shard.closing``), evolving as it goes; resumes where a crash left it."""
     day = shard.closing
-    if shard.closing_cursor is None:
-        yield from _opening_day(shard)
+    cursor = shard.closing_cursor
+    if cursor is None:
+        yield from _opening_day(shard, day)
         yield from _statements(shard, day)
         for customer_id in _at_hand(shard, list(shard.late)):
             yield from _rerun(shard, shard.customers.ensure(customer_id), day)
     month = month_of(day)
     if day == last_day(month):
-        yield from _month_end(shard, month, shard.closing_cursor or 0)
+        yield from _month_end(shard, month, cursor or 0)
     yield from _specials_end(shard, day)
+    yield from _triggers(shard, day, max((cursor or 0) - len(shard.customers), 0))
     yield _made(shard, DayClosed(date=iso(day)))
 
 
@@ -55,7 +59,7 @@ def _made(shard: Shard, decision: Decision) -> Decision:
     return decision
 
 
-def _opening_day(shard: Shard) -> Iterator[Decision]:
+def _opening_day(shard: Shard, day: Day) -> Iterator[Decision]:
     """With the first close: what waited for an open day, in log order, ahead of it."""
     if shard.closed_through:
         return
@@ -66,6 +70,9 @@ def _opening_day(shard: Shard) -> Iterator[Decision]:
     for asked in shard.asked:
         for customer_id in _at_hand(shard, [asked.customer_id]):
             yield from judge_special(shard, customer_id, asked.level, asked.value_date, asked.cause)
+    for noted in list(shard.noted.values()):
+        for customer_id in _at_hand(shard, [noted.customer_id]):
+            yield from judge_noted(shard, shard.customers.ensure(customer_id), noted, day)
 
 
 def _statements(shard: Shard, day: Day) -> Iterator[Decision]:
@@ -217,3 +224,16 @@ def _ended(shard: Shard, customer: Customer, day: Day) -> Decision:
         months=_named(customer, range(month, month + 1), shard) if is_closed else (),
         cause=tier.shortened_by or None,
     )
+
+
+# ------------------------------------------------------------------------------------------------------ triggers
+
+
+def _triggers(shard: Shard, day: Day, start: int) -> Iterator[Decision]:
+    """Customers of whom there may be something to decide (``aggregates.triggers.upkeep``), from the `start`-th on."""
+    ids, everyone = looked_at(shard, day), len(shard.customers)
+    for step in range(start, len(ids), CUSTOMERS_A_STEP):
+        if step > start:
+            yield _made(shard, DayClosing(date=iso(day), cursor=everyone + step))
+        for customer_id in _at_hand(shard, ids[step : step + CUSTOMERS_A_STEP]):
+            yield from judge_close(shard, shard.customers.ensure(customer_id), day)

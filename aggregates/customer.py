@@ -14,6 +14,7 @@ from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
 from aggregates.profile import Profile, end_management
 from aggregates.relations import Relations
 from aggregates.tiers import ORDINARY, TimelineEntry
+from aggregates.triggers.memory import Conduct, Life
 from events.codec import DAYS
 from events.decisions import (
     Cause,
@@ -51,17 +52,6 @@ class Story(msgspec.Struct, array_like=True, gc=False):
     asked_special: bool = False
 
 
-class Conduct(msgspec.Struct, array_like=True, gc=False):
-    """What retention triggers want to know of a customer (``aggregates.conduct``).
-
-    acts: days with a sign of life, ascending, flat (day, how many, source and event_id of the first); outs: money out in log
-    order, flat (day, amount, what, source, event_id).
-    """
-
-    acts: list[int | str]
-    outs: list[int | str]
-
-
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """State of one customer. number: order of arrival in the shard, from 0."""
 
@@ -72,6 +62,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     conduct: Conduct | None = None
     profile: Profile | None = None
     relations: Relations | None = None
+    life: Life | None = None
 
     @property
     def tier(self) -> Tier:
@@ -119,10 +110,12 @@ def aum_sum(customer: Customer, month: Month) -> int:
     return total
 
 
-def roll_accounts(customer: Customer, last_closed: Month, first_month: Month, retained: int) -> None:
+def roll_accounts(
+    customer: Customer, last_closed: Month, first_month: Month, retained: int, days_from: Day = 0
+) -> None:
     """Bring every account to the last closed month."""
     for account in customer.accounts.values():
-        roll(account, last_closed, first_month, retained)
+        roll(account, last_closed, first_month, retained, days_from)
 
 
 def standing(tier: Tier) -> Standing:

@@ -27,6 +27,7 @@ from aggregates.relations import (
     Relations,
     is_past,
 )
+from aggregates.triggers.judging import claimed, contacted
 from aggregates.verdict import NOTHING, Outcome
 from events.codec import DAYS
 from events.fields import CustomerRecord, Record
@@ -57,6 +58,21 @@ def take_interaction(shard: "Shard", r: CustomerRecord, _o: Record | None, _h: C
     """Take an interaction that nothing speaks against."""
     shard.evolve(r)
     return NOTHING
+
+
+def take_claim(shard: "Shard", r: TriggerClaimed, _o: Record | None, _h: Customer | None) -> Outcome:
+    """Take that a manager takes a trigger on."""
+    shard.evolve(r)
+    return claimed(shard, shard.customers.ensure(r.customer_id), r.trigger_id, r.manager_id, cause_of(r))
+
+
+def take_contact(shard: "Shard", r: ManagerContact, _o: Record | None, _h: Customer | None) -> Outcome:
+    """Take that a manager spoke with the customer, perhaps because of a trigger."""
+    shard.evolve(r)
+    if isinstance(r.trigger_id, UnsetType):
+        return NOTHING
+    outcome = None if isinstance(r.outcome, UnsetType) else r.outcome
+    return contacted(shard, shard.customers.ensure(r.customer_id), r.trigger_id, r.manager_id, outcome, cause_of(r))
 
 
 def take_complaint(shard: "Shard", r: ComplaintFiled, _o: Record | None, _h: Customer | None) -> Outcome:

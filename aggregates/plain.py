@@ -10,34 +10,49 @@ from typing import Any
 from msgspec import UNSET
 
 from aggregates import account as accounts
+from aggregates.conduct import ACT, CASH, UNKNOWN_TRANSFER, add_activity, conduct_of, more_of, note_single
 from aggregates.dates import PLACES, Day
 from aggregates.shard import Shard
+from aggregates.triggers.memory import CHANGED, SPENT
 from events.codec import DAYS, SOURCES
-from events.transactions import CREDITS, DEBITS
+from events.transactions import CREDITS, DEBITS, Deposit, PayrollCredited, TransferOut, Withdrawal
 
-_SIGNS: dict[type[Any], int] = {**dict.fromkeys(CREDITS, 1), **dict.fromkeys(DEBITS, -1)}
+_CREDIT, _SALARY, _ACTIVE_CREDIT = 1, 2, 3
+_DEBIT, _OUT = -1, -2
+_KINDS: dict[type[Any], int] = {
+    **dict.fromkeys(CREDITS, _CREDIT),
+    **dict.fromkeys(DEBITS, _DEBIT),
+    Deposit: _ACTIVE_CREDIT,
+    PayrollCredited: _SALARY,
+    Withdrawal: _OUT,
+    TransferOut: _OUT,
+}
+_SIGNS_OF_LIFE = (_OUT, _ACTIVE_CREDIT)
+"""Kinds of ``aggregates.conduct.ACTIVE``."""
 
 
-def take_plain(
-    shard: Shard, records: Iterator[tuple[int, Any]], odd: Container[int], latest: Day
+def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more than what it does
+    shard: Shard, records: Iterator[tuple[int, Any]], odd: Container[int], latest: Day, today: Day = 0
 ) -> tuple[int, Any] | None:
     """Take records up to the first that wants a closer look -> its place and itself, untouched; None: all were taken.
 
     records: (place, record) in order; odd: places of those that want a closer look whatever they are, among them all whose
     `occurred_at` is not well formed; latest: the last value date that is not too far ahead for any of the others (DOMAIN
-    §3). What was taken has no personal field and decided nothing.
+    §3); today: date of `occurred_at` of all of them, 0 if there are several. What was taken has no personal field and
+    decided nothing.
     """
     everyone, moves = shard.customers.all, shard.moves
     currency, last_closed, last_closed_end = shard.currency, shard.last_closed, shard.last_closed_end
-    first_month, retained = shard.first_month, shard.retained
+    first_month, closed_through = shard.first_month, shard.closed_through
+    active, floor = shard.active, shard.floor
     date = source = ""
     day = month = left = count = net = 0
-    is_ahead = False
+    is_ahead = is_late = False
     found: tuple[int, Any] | None = None
     for at, r in records:
-        sign = _SIGNS.get(r.__class__)
+        kind = _KINDS.get(r.__class__)
         if (
-            sign is None
+            kind is None
             or at in odd
             or r.currency != currency
             or r.booked_on is not UNSET
@@ -59,6 +74,7 @@ def take_plain(
                 break
             month, left = PLACES[day]
             is_ahead = day > latest
+            is_late = day <= closed_through
         customer = everyone.get(r.customer_id)
         if customer.__class__ is bytes:
             customer = shard.customers.get(r.customer_id)
@@ -71,11 +87,19 @@ def take_plain(
         ):
             found = at, r
             break
-        delta = r.amount if sign > 0 else -r.amount
+        conduct = customer.conduct  # type: ignore[union-attr]
+        if conduct is None:
+            conduct = conduct_of(customer)  # type: ignore[arg-type]
+        amount = r.amount
+        out = conduct.out + amount if kind == _OUT else conduct.out
+        if out >= floor:
+            found = at, r
+            break
+        delta = amount if kind > 0 else -amount
         count += 1
         net += delta
         if account.rolled != last_closed:
-            accounts.roll(account, last_closed, first_month, retained)
+            shard.roll_account(customer, account)  # type: ignore[arg-type]
         days = account.days
         if days and account.summed == month and day >= days[-2]:  # as ``accounts.post`` does, which does the rest
             account.sums[-1] += delta * left
@@ -87,6 +111,25 @@ def take_plain(
                 days.extend((day, delta))
         else:
             accounts.post(account, day, delta, first_month, moves)
+        if not conduct.marks:
+            active[customer.id] = None  # type: ignore[union-attr]
+            conduct.marks = SPENT
+        if kind == _OUT:
+            conduct.out = out
+            what = CASH if r.__class__ is Withdrawal else UNKNOWN_TRANSFER
+            conduct.outs.extend((day, amount, what, source, r.event_id))
+        elif kind == _SALARY:
+            note_single(conduct, r, day)
+            conduct.marks = CHANGED
+        if kind in _SIGNS_OF_LIFE:
+            on = today or DAYS[r.occurred_at[:10]]
+            acts = conduct.acts
+            if acts and acts[-ACT] == on:
+                acts[1 - ACT] += 1  # type: ignore[operator]
+            else:
+                add_activity(conduct, on, source, r.event_id)
+        if is_late:
+            more_of(conduct).late += (source, r.event_id)
     if count:
         shard.count(source, date, net, count)
     return found

@@ -1,6 +1,7 @@
 """The policy: ladder, windows and calendar sources as data, in versions (DOMAIN §4, CONTRACT §3)."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,10 @@ DEFAULT_LADDER = (
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the policy. Left out: the defaults of DOMAIN §4."""
+    """One version of the policy. Left out: the defaults of DOMAIN §4.
+
+    triggers: parameters of retention triggers by code, as far as they are stated (``aggregates.triggers.terms``).
+    """
 
     version: str = "default-1"
     valid_from: Day | None = None
@@ -37,6 +41,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     grace_months: int = 2
     special_years: int = 1
     restatement_months: int = 12
+    triggers: dict[str, dict[str, Any]] = {}
 
     @property
     def entry_minor(self) -> int:

@@ -13,13 +13,14 @@ from aggregates.account import Account
 from aggregates.checks import counted_month, refused_account, refused_age, refused_currency, refused_date
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
-from aggregates.interactions import take_complaint, take_interaction, take_resolution
+from aggregates.interactions import take_claim, take_complaint, take_contact, take_interaction, take_resolution
 from aggregates.master_data import MASTER_DATA, take_erasure, take_master_data, unless_erased
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
 from aggregates.postings import cause_of, legs_of, reference_of
 from aggregates.shard import Shard, post_leg
 from aggregates.specials import take_grant, take_revocation
+from aggregates.triggers.judging import judge_record
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from aggregates.waiting import StatedTotals
 from events.calendar import BusinessDayClosed
@@ -36,7 +37,7 @@ from events.decisions import (
 )
 from events.fields import Record
 from events.interactions import TYPES as INTERACTIONS
-from events.interactions import ComplaintFiled, ComplaintResolved
+from events.interactions import ComplaintFiled, ComplaintResolved, ManagerContact, TriggerClaimed
 from events.refusals import Refusal
 from events.transactions import (
     CREDITS,
@@ -68,6 +69,7 @@ def take(shard: Shard, record: Record, original: Record | None = None, history: 
 
 def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer | None], Outcome]:
     """Records of one leg: nine of ten that a bank sends. Whatever is not plain goes the way of all other money."""
+    legs = _then_judged(_legs)
 
     def take_single(shard: Shard, r: MoneyRecord, _o: Record | None, _h: Customer | None) -> Outcome:
         customer = shard.customers.all.get(r.customer_id)
@@ -84,9 +86,11 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord, Record | None, Customer 
             or day > DAYS[r.occurred_at[:10]] + 1
             or day <= shard.last_closed_end
         ):
-            return _legs(shard, r, None, None)
-        post_leg(shard, found, r, day, sign * r.amount)
-        return NOTHING
+            return legs(shard, r, None, None)
+        post_leg(shard, customer, found, r, day, sign * r.amount)  # type: ignore[arg-type]
+        if customer.conduct.out < shard.floor:  # type: ignore[union-attr]
+            return NOTHING
+        return judge_record(shard, r)
 
     return take_single
 
@@ -265,6 +269,8 @@ def _reversal(shard: Shard, r: Reversal, original: Record | None, _h: Customer |
         legs=() if isinstance(original, ValuationUpdated) else tuple((a, -delta) for a, delta in legs_of(original)),
         valuation_of=original.account_id if valuation else None,
         cause=cause_of(r),
+        record_type=str(original.__struct_config__.tag),
+        occurred_on=original.occurred_at[:10],
     )
     shard.evolve(r)
     return [decision, *_moving(shard, customer, r, day, lambda: shard.evolve(decision))]
@@ -301,9 +307,27 @@ def counted(shard: Shard, date: str, stated: StatedTotals) -> TotalsCounted:
     )
 
 
-TAKE: dict[type[Record], Callable[[Shard, Any, Record | None, Customer | None], Outcome]] = {
+Take = Callable[[Shard, Any, Record | None, Customer | None], Outcome]
+
+
+def _then_judged(take_one: Take) -> Take:
+    """And what the record, once taken, raises at once (DOMAIN §5, When)."""
+
+    def taken(shard: Shard, r: Any, original: Record | None, history: Customer | None) -> Outcome:
+        outcome = take_one(shard, r, original, history)
+        if isinstance(outcome, Refusal):
+            return outcome
+        raised = judge_record(shard, r, outcome)
+        return [*outcome, *raised] if raised else outcome
+
+    return taken
+
+
+_SINGLE: dict[type[Record], Take] = {
     **dict.fromkeys(CREDITS, _single(1)),
     **dict.fromkeys(DEBITS, _single(-1)),
+}
+_OTHER: dict[type[Record], Take] = {
     ProductPurchased: _legs,
     ProductRedeemed: _legs,
     ProductMatured: _legs,
@@ -317,9 +341,16 @@ TAKE: dict[type[Record], Callable[[Shard, Any, Record | None, Customer | None], 
     SpecialVipRevoked: take_revocation,
     **dict.fromkeys(MASTER_DATA, unless_erased(take_master_data)),
     **dict.fromkeys(INTERACTIONS, unless_erased(take_interaction)),
+    TriggerClaimed: unless_erased(take_claim),
+    ManagerContact: unless_erased(take_contact),
     ComplaintFiled: unless_erased(take_complaint),
     ComplaintResolved: unless_erased(take_resolution),
     ErasureRequested: take_erasure,
+}
+
+TAKE: dict[type[Record], Take] = {
+    **_SINGLE,
+    **{kind: _then_judged(take_one) for kind, take_one in _OTHER.items()},
     BusinessDayClosed: _day_closed,
 }
 """Every record type that is taken and the function that judges it."""

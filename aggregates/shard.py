@@ -11,8 +11,19 @@ import msgspec
 from msgspec import UNSET
 
 from aggregates import account as accounts
+from aggregates import days
 from aggregates import profile as profiles
 from aggregates.account import Account
+from aggregates.conduct import (
+    add_activity,
+    conduct_of,
+    note_brought,
+    note_closing,
+    note_maturity,
+    note_product,
+    note_reversed,
+    note_single,
+)
 from aggregates.customer import (
     Customer,
     brought,
@@ -25,12 +36,14 @@ from aggregates.customer import (
     story_of,
 )
 from aggregates.customers import Customers
-from aggregates.dates import Day, Month, day_of, days_in, first_day, last_day, month_of
+from aggregates.dates import Day, Month, days_in, first_day, last_day, month_of
 from aggregates.interactions import evolve_interaction
 from aggregates.packing import freeze, waken
 from aggregates.policy import Policies, Policy
 from aggregates.postings import cause_of, legs_of, reference_of
 from aggregates.tiers import last_closed_month
+from aggregates.triggers import upkeep
+from aggregates.triggers.duty import Duty
 from aggregates.waiting import Asked, Calendar, Parked, StatedTotals, Statement, Waiting
 from events.calendar import BusinessDayClosed
 from events.codec import DAYS
@@ -57,8 +70,10 @@ from events.decisions import (
     TierMoved,
     TierRerun,
     TotalsCounted,
+    TriggerMoved,
+    TriggersActivated,
 )
-from events.fields import Record
+from events.fields import CustomerRecord, Record
 from events.interactions import TYPES as INTERACTIONS
 from events.transactions import (
     CREDITS,
@@ -78,15 +93,12 @@ from events.transactions import (
 EARLIEST: Month = 12
 """January of year 1: the month asked for while no day is closed."""
 
-TOTALS_KEPT_DAYS = 400
-"""Control totals of a booking day are kept this long behind its source's latest close."""
 
-
-class Shard:
+class Shard(Duty):
     """State of one shard; see the module."""
 
     def __init__(self, policies: Policies) -> None:
-        self.policies = policies
+        super().__init__(policies)
         self.customers = Customers()
         self.calendar = Calendar()
         self.totals: dict[str, dict[str, list[int]]] = {}
@@ -127,6 +139,7 @@ class Shard:
             )
             kept = max(self.last_closed - self.retained + 1, self.first_month, self.kept_from)
             self.window: Day = first_day(kept) if self.last_closed else 0
+            self.renew_rules(self.policy, self.last_closed)
 
     @property
     def open_day(self) -> Day:
@@ -164,10 +177,14 @@ class Shard:
         moves, self.moves = self.moves, []
         return moves
 
-    def post(self, account: Account, day: Day, delta: int) -> None:
-        """Money on an account, which is first brought to the last closed month."""
+    def roll_account(self, customer: Customer, account: Account) -> None:
+        """Bring an account to the last closed month."""
         if account.rolled != self.last_closed:
-            accounts.roll(account, self.last_closed, self.first_month, self.retained)
+            accounts.roll(account, self.last_closed, self.first_month, self.retained, self.days_kept(customer))
+
+    def post(self, customer: Customer, account: Account, day: Day, delta: int) -> None:
+        """Money on an account, which is first brought to the last closed month."""
+        self.roll_account(customer, account)
         accounts.post(account, day, delta, self.first_month, self.moves)
 
     def count(self, source: str, booked_on: str, net: int, records: int = 1) -> None:
@@ -189,7 +206,7 @@ class Shard:
 
     def roll(self, customer: Customer) -> None:
         """Bring all accounts of a customer to the last closed month."""
-        roll_accounts(customer, self.last_closed, self.first_month, self.retained)
+        roll_accounts(customer, self.last_closed, self.first_month, self.retained, self.days_kept(customer))
 
     def is_quiet(self, customer: Customer) -> bool:
         """Whether no month end can decide anything about a customer until its next record (DOMAIN §4, ordinary).
@@ -226,8 +243,8 @@ class Shard:
         EVOLVE[type(line)](self, line)
 
 
-def post_leg(shard: Shard, account: Account, r: MoneyRecord, day: Day, delta: int) -> None:
-    """A record of one leg: counted for the control totals of its booking day, and posted."""
+def post_leg(shard: Shard, customer: Customer, account: Account, r: MoneyRecord, day: Day, delta: int) -> None:
+    """A record of one leg: counted for the control totals of its booking day, posted, and noted of its customer."""
     booked_on = r.value_date if r.booked_on is UNSET else r.booked_on
     try:
         counted_so_far = shard.totals[r.source][booked_on]
@@ -236,8 +253,13 @@ def post_leg(shard: Shard, account: Account, r: MoneyRecord, day: Day, delta: in
     except KeyError:
         shard.count(r.source, booked_on, delta)
     if account.rolled != shard.last_closed:
-        accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+        shard.roll_account(customer, account)
     accounts.post(account, day, delta, shard.first_month, shard.moves)
+    conduct = customer.conduct
+    if conduct is None:
+        conduct = conduct_of(customer)
+    note_single(conduct, r, day)
+    upkeep.took_money(shard, customer, conduct, r, day)
 
 
 def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
@@ -245,7 +267,7 @@ def _single(sign: int) -> Callable[[Shard, MoneyRecord], None]:
         customer = shard.customers.all.get(r.customer_id)
         if customer.__class__ is not Customer:
             customer = shard.customers.ensure(r.customer_id)
-        post_leg(shard, customer.accounts[r.account_id], r, DAYS[r.value_date], sign * r.amount)
+        post_leg(shard, customer, customer.accounts[r.account_id], r, DAYS[r.value_date], sign * r.amount)
 
     return evolve_single
 
@@ -254,8 +276,10 @@ def _legs(shard: Shard, r: MoneyRecord) -> None:
     customer = shard.customers.ensure(r.customer_id)
     legs = legs_of(r)
     shard.count(r.source, r.value_date if r.booked_on is UNSET else r.booked_on, sum(delta for _, delta in legs))
+    day = DAYS[r.value_date]
     for account_id, delta in legs:
-        shard.post(customer.accounts[account_id], DAYS[r.value_date], delta)
+        shard.post(customer, customer.accounts[account_id], day, delta)
+    note_product(conduct_of(customer), r, day)
 
 
 def _opened(shard: Shard, r: AccountOpened) -> None:
@@ -266,17 +290,23 @@ def _opened(shard: Shard, r: AccountOpened) -> None:
     shard.account_count += 1
     if r.opening_balance is not UNSET and r.opening_balance:
         shard.count(r.source, r.value_date, r.opening_balance)
-        shard.post(account, day, r.opening_balance)
+        shard.post(customer, account, day, r.opening_balance)
+    conduct = conduct_of(customer)
+    note_maturity(conduct, r)
+    add_activity(conduct, DAYS[r.occurred_at[:10]], r.source, r.event_id)
 
 
 def _closed(shard: Shard, r: AccountClosed) -> None:
-    shard.customers.ensure(r.customer_id).accounts[r.account_id].closed = DAYS[r.value_date]
+    customer = shard.customers.ensure(r.customer_id)
+    customer.accounts[r.account_id].closed = DAYS[r.value_date]
+    note_closing(conduct_of(customer), r)
     _expect(shard, r, Statement("balance_left_at_closing", r.customer_id, r.account_id, 0, cause_of(r)))
 
 
 def _valued(shard: Shard, r: ValuationUpdated) -> None:
-    account = shard.customers.ensure(r.customer_id).accounts[r.account_id]
-    accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+    customer = shard.customers.ensure(r.customer_id)
+    account = customer.accounts[r.account_id]
+    shard.roll_account(customer, account)
     accounts.value(account, DAYS[r.value_date], r.market_value, reference_of(r), shard.first_month, shard.moves)
 
 
@@ -293,6 +323,7 @@ def _expect(shard: Shard, r: AccountClosed | BalanceStated, statement: Statement
 def _brought(shard: Shard, r: CustomerBroughtForward) -> None:
     customer = shard.customers.ensure(r.customer_id)
     brought(customer, r)
+    note_brought(conduct_of(customer), r)
     shard.index_special(r.customer_id, customer.tier)
     if not shard.first_month:
         shard.brought.append(Waiting(r.customer_id, DAYS[r.value_date], cause_of(r)))
@@ -305,72 +336,24 @@ def _asked(shard: Shard, r: SpecialVipGranted | SpecialVipRevoked) -> None:
         shard.asked.append(Asked(r.customer_id, level, DAYS[r.value_date], cause_of(r)))
 
 
-def _close(shard: Shard, r: BusinessDayClosed) -> None:
-    calendar, day = shard.calendar, DAYS[r.date]
-    calendar.first_source = calendar.first_source or r.source
-    calendar.closes.setdefault(r.source, {})[r.date] = content_of(r)
-    if r.totals is not UNSET and day > shard.closed_through:
-        shard.stated_totals.setdefault(day, []).append(StatedTotals(r.source, r.totals.count, r.totals.signed_sum))
-    if r.source in shard.required and day > calendar.highest.get(r.source, 0):
-        calendar.highest[r.source] = day
-    if not calendar.first_closed and shard.due:
-        calendar.first_closed = shard.due
-        shard.renew()
-        _begin_first_month(shard)
-
-
-def content_of(record: BusinessDayClosed) -> str:
-    """The content of a close as one text; `ext` is the publisher's own and not compared."""
-    plain = msgspec.structs.replace(record, ext=UNSET, sealed=UNSET)
-    return msgspec.json.encode(plain, order="deterministic").decode()
-
-
-def _day_closing(shard: Shard, line: DayClosing) -> None:
-    shard.closing_cursor = line.cursor
-
-
-def _day_closed(shard: Shard, line: DayClosed) -> None:
-    calendar, day = shard.calendar, day_of(line.date)
-    parked = shard.parked
-    shard.asked = [asked for asked in shard.asked if asked.customer_id in parked]
-    shard.brought.clear()
-    calendar.closed_through = day
-    shard.closing_cursor = None
-    for known in (shard.stated_totals, shard.specials):
-        for due in [d for d in known if d <= day]:
-            del known[due]
-    for due in [d for d in shard.statements if d <= day]:
-        kept = [stated for stated in shard.statements.pop(due) if stated.customer_id in parked]
-        if kept:
-            shard.statements[due] = kept
-    if parked and day == last_day(month_of(day)):
-        for each in parked.values():
-            each.missed = each.missed or month_of(day)
-    for of_source in shard.totals.values():
-        for old in [d for d in of_source if DAYS[d] < day - TOTALS_KEPT_DAYS]:
-            del of_source[old]
-    shard.renew()
-
-
-def _begin_first_month(shard: Shard) -> None:
-    """F became known: value dates before it count as its first day (DOMAIN §3)."""
-    for customer_id in list(shard.customers.all):
-        for account in shard.customers.ensure(customer_id).accounts.values():
-            accounts.begin_first_month(account, shard.first_month, shard.moves)
-
-
 def _tier_changed(shard: Shard, line: TierChanged) -> None:
-    changed(shard.customers.ensure(line.customer_id), line, shard.window)
+    customer = shard.customers.ensure(line.customer_id)
+    changed(customer, line, shard.window)
+    upkeep.touch(shard, customer)
     shard.index_special(line.customer_id, line.tier)
 
 
 def _tier_moved(shard: Shard, line: TierMoved) -> None:
-    moved(shard.customers.ensure(line.customer_id), line, shard.window)
+    customer = shard.customers.ensure(line.customer_id)
+    moved(customer, line, shard.window)
+    upkeep.touch(shard, customer)
     shard.index_special(line.customer_id, line.tier)
 
 
 def _tier_rerun(shard: Shard, line: TierRerun) -> None:
-    rerun(shard.customers.ensure(line.customer_id), line, shard.window)
+    customer = shard.customers.ensure(line.customer_id)
+    rerun(customer, line, shard.window)
+    upkeep.touch(shard, customer)
     shard.index_special(line.customer_id, line.tier)
     shard.late.pop(line.customer_id, None)
 
@@ -384,14 +367,15 @@ def _reversed(shard: Shard, line: PostingReversed) -> None:
     customer = shard.customers.ensure(line.customer_id)
     day = DAYS[line.value_date]
     story_of(customer).reversed_ids.append(line.reference)
+    note_reversed(conduct_of(customer), line)
     if line.valuation_of is not None:
         account = customer.accounts[line.valuation_of]
-        accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+        shard.roll_account(customer, account)
         accounts.unvalue(account, day, line.reference, shard.first_month, shard.moves)
         return
     shard.count(line.cause.source, line.booked_on, sum(delta for _, delta in line.legs))
     for account_id, delta in line.legs:
-        shard.post(customer.accounts[account_id], day, delta)
+        shard.post(customer, customer.accounts[account_id], day, delta)
 
 
 def _special_recorded(shard: Shard, line: SpecialRecorded) -> None:
@@ -399,8 +383,9 @@ def _special_recorded(shard: Shard, line: SpecialRecorded) -> None:
 
 
 def _days_kept(shard: Shard, line: AccountDaysKept) -> None:
-    account = shard.customers.ensure(line.customer_id).accounts[line.account_id]
-    accounts.roll(account, shard.last_closed, shard.first_month, shard.retained)
+    customer = shard.customers.ensure(line.customer_id)
+    account = customer.accounts[line.account_id]
+    shard.roll_account(customer, account)
     accounts.keep_days(account, line.days, shard.first_month, shard.retained)
 
 
@@ -414,6 +399,7 @@ def _policy_activated(shard: Shard, line: PolicyActivated) -> None:
     for customer_id, found in everyone.items():
         if isinstance(found, bytes):
             everyone[customer_id] = waken(found)
+    shard.everyone = bool(everyone)
     shard.renew()
 
 
@@ -438,6 +424,7 @@ def _unparked(shard: Shard, line: CustomerUnparked) -> None:
     customer = shard.customers.get(line.customer_id)
     if customer is None:
         return
+    upkeep.touch(shard, customer)
     if missed:
         story = story_of(customer)
         start = max(missed, shard.oldest)
@@ -459,9 +446,13 @@ def _nothing(shard: Shard, line: Record | Decision) -> None:
     """A line that changes no state."""
 
 
-EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
+_SINGLE: dict[type[Any], Callable[[Shard, Any], None]] = {
     **dict.fromkeys(CREDITS, _single(1)),
     **dict.fromkeys(DEBITS, _single(-1)),
+}
+"""Records that most lines are; they keep their own book."""
+
+_LINES: dict[type[Any], Callable[[Shard, Any], None]] = {
     ProductPurchased: _legs,
     ProductRedeemed: _legs,
     ProductMatured: _legs,
@@ -476,7 +467,7 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     **{kind: _profiled(evolve) for kind, evolve in profiles.EVOLVE.items()},
     ErasureRequested: _nothing,
     **dict.fromkeys(INTERACTIONS, evolve_interaction),
-    BusinessDayClosed: _close,
+    BusinessDayClosed: days.close,
     TierChanged: _tier_changed,
     TierMoved: _tier_moved,
     TierRerun: _tier_rerun,
@@ -493,8 +484,14 @@ EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = {
     CustomerUnparked: _unparked,
     RecordRedriven: _nothing,
     CommandRefused: _nothing,
+    TriggerMoved: upkeep.moved,
+    TriggersActivated: upkeep.activated,
     PolicyActivated: _policy_activated,
-    DayClosing: _day_closing,
-    DayClosed: _day_closed,
+    DayClosing: days.day_closing,
+    DayClosed: days.day_closed,
+}
+
+EVOLVE: dict[type[Any], Callable[[Shard, Any], None]] = _SINGLE | {
+    kind: upkeep.then_took(evolve) if issubclass(kind, CustomerRecord) else evolve for kind, evolve in _LINES.items()
 }
 """Every line of the log and what it does: the table of contents of the state."""

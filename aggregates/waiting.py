@@ -1,18 +1,22 @@
 """What a shard knows of time, and what waits for a day to close (DOMAIN §2)."""
 
-from typing import Literal
+from functools import reduce
+from operator import or_
+from typing import Any, Literal, cast
 
 import msgspec
 
 from aggregates.dates import Day, Month
+from events.catalog import RECORDS
 from events.decisions import Cause
+from events.fields import Record
 
 
 class Calendar(msgspec.Struct):
     """Closes taken and how far the days are closed (DOMAIN §2, Closing).
 
     highest: a source's latest closed date; closes: source -> date -> the record's content; first_closed: the first value
-    of closed_through; closed_through: last day whose close is complete; 0: none.
+    of closed_through; closed_through: last day whose close is complete; 0: none; working: what closes said of their days.
     """
 
     first_source: str = ""
@@ -20,6 +24,7 @@ class Calendar(msgspec.Struct):
     closes: dict[str, dict[str, str]] = {}
     first_closed: Day = 0
     closed_through: Day = 0
+    working: dict[Day, bool] = {}
 
 
 class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -47,6 +52,25 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
     level: str | None
     value_date: Day
     cause: Cause
+
+
+class Noted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What may raise a trigger at once, taken before the first close, to be judged with it.
+
+    day: a value date of which money went out, 0 for a record that rules look at, whose line of the log is kept.
+    """
+
+    customer_id: str
+    day: Day
+    line: str = ""
+
+    @property
+    def record(self) -> Record | None:
+        """The record; None of money."""
+        return cast(Record, _RECORD.decode(self.line)) if self.line else None
+
+
+_RECORD = msgspec.json.Decoder(cast(Any, reduce(or_, RECORDS.values())))
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):

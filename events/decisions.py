@@ -152,7 +152,10 @@ class MonthRestated(Decision, frozen=True, tag="month_restated"):
 
 
 class PostingReversed(Decision, frozen=True, tag="posting_reversed"):
-    """What a reversal undoes: the legs with their changed sign, or the valuation of an account."""
+    """What a reversal undoes: the legs with their changed sign, or the valuation of an account.
+
+    record_type, occurred_on: type of the original and date of its occurred_at; "": of a release that did not say.
+    """
 
     customer_id: str
     original: Cause
@@ -162,6 +165,8 @@ class PostingReversed(Decision, frozen=True, tag="posting_reversed"):
     legs: tuple[tuple[str, int], ...]
     valuation_of: str | None
     cause: Cause
+    record_type: str = ""
+    occurred_on: str = ""
 
 
 class SpecialRecorded(Decision, frozen=True, tag="special_recorded"):
@@ -360,7 +365,10 @@ class PolicyActivated(Decision, frozen=True, tag="policy_activated"):
 
 
 class DayClosing(Decision, frozen=True, tag="day_closing"):
-    """How far the close of a day came: all customers before `cursor` (in order of arrival) are done."""
+    """How far the close of a day came: all customers before `cursor` (in order of arrival) are done.
+
+    Beyond the number of customers: so many of those whom it looks at for triggers are done, too.
+    """
 
     date: str
     cursor: int

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from aggregates.shard import content_of
+from aggregates.days import content_of
 from events import codec
 from events.calendar import BusinessDayClosed
 from events.catalog import type_name

@@ -29,7 +29,7 @@ class Batch:
 
     odd: places of what wants a closer look; known: place -> positions in the log of what may be the same; placed: line in
     its block of each record taken, -1 if not (yet) taken; latest: last value date that is not too far ahead for any record
-    that is not odd (DOMAIN §3).
+    that is not odd (DOMAIN §3); today: date of `occurred_at` of all of these, 0 if there are several.
     """
 
     def __init__(self, records: Sequence[Any]) -> None:
@@ -60,7 +60,9 @@ class Batch:
             times = [r.occurred_at for r in self.records if isinstance(r, Record)]
         dates = {times[0][:10]} if times and _are_usual(times) else self._dates_one_by_one()
         self.months = sorted({date[:7] for date in dates})
-        self.latest: Day = min((DAYS.get(date, 0) for date in dates), default=0) + 1
+        days = {DAYS.get(date, 0) for date in dates}
+        self.latest: Day = min(days, default=0) + 1
+        self.today: Day = min(days) if len(days) == 1 else 0
 
     def _dates_one_by_one(self) -> set[str]:
         """Dates of `occurred_at`; what is not well formed is odd."""

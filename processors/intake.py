@@ -15,9 +15,11 @@ from msgspec import UNSET
 
 from aggregates import closing
 from aggregates.dates import iso
+from aggregates.days import content_of
 from aggregates.plain import take_plain
 from aggregates.records import TAKE
-from aggregates.shard import Shard, content_of
+from aggregates.shard import Shard
+from aggregates.triggers import catalog
 from aggregates.verdict import NOTHING, HistoryNeeded, Outcome
 from events import codec
 from events.calendar import BusinessDayClosed
@@ -31,6 +33,7 @@ from events.decisions import (
     IntegrityAlerted,
     PolicyActivated,
     RecordRefused,
+    TriggersActivated,
 )
 from events.fields import CustomerRecord, Record
 from events.interactions import TYPES as INTERACTIONS
@@ -195,7 +198,7 @@ class Intake(Erasing):
         run = enumerate(records)
         waits = 0  # records from here on were taken, decided nothing and are not in the block yet
         try:
-            while (found := take_plain(self.shard, run, batch.odd, batch.latest)) is not None:
+            while (found := take_plain(self.shard, run, batch.odd, batch.latest, batch.today)) is not None:
                 at, record = found
                 outcome = self._take_open(at, record)
                 if outcome is NOTHING:
@@ -476,6 +479,15 @@ class Intake(Erasing):
         self.shard.evolve(policy)
         self.decide(policy, "")
         self.commit()
+
+    def activate_rules(self) -> None:
+        """Let the rules of triggers that the log does not have yet fire from here on (laws of the log 4)."""
+        codes = tuple(rule.code for rule in catalog.RULES if rule.code not in self.shard.triggers)
+        if codes:
+            line = TriggersActivated(codes=codes)
+            self.shard.evolve(line)
+            self.decide(line, "")
+            self.commit()
 
     def sweep(self) -> None:
         """Tell of ids that stand in two places; reads over all ids, so only now and then."""

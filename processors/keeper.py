@@ -194,10 +194,11 @@ class Keeper:
         self._swept_at += counts.taken
 
     def activate(self, policy: Policy) -> None:
-        """Take a policy version into the log unless it is there. Raises PolicyRefused."""
+        """Take a policy version into the log unless it is there, and rules of triggers it does not have. Raises PolicyRefused."""
         found = activation(self.shard, policy)
         if found is not None:
             self.intake.activate(found)
+        self.intake.activate_rules()
 
     # ------------------------------------------------------------------------------------------ running
 

@@ -9,7 +9,7 @@ import zstandard
 from aggregates.packing import STATE_VERSION
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
-from aggregates.waiting import Asked, Calendar, Parked, StatedTotals, Statement, Waiting
+from aggregates.waiting import Asked, Calendar, Noted, Parked, StatedTotals, Statement, Waiting
 from events.codec import to_json
 
 CUSTOMERS_A_CHUNK = 20_000
@@ -34,6 +34,11 @@ class Frame(msgspec.Struct):
     erased: dict[str, int]
     kept_from: int
     account_count: int
+    triggers: list[str]
+    active: list[str]
+    days_due: dict[int, list[str]]
+    everyone: bool
+    noted: list[tuple[str, Noted]]
 
 
 class _Chunk(msgspec.Struct, array_like=True):
@@ -69,6 +74,11 @@ def frame_of(shard: Shard) -> bytes:
             shard.erased,
             shard.kept_from,
             shard.account_count,
+            list(shard.triggers),
+            list(shard.active),
+            {day: list(ids) for day, ids in shard.days_due.items()},
+            shard.everyone,
+            list(shard.noted.items()),
         )
     )
 
@@ -101,5 +111,8 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
     shard.shared_ids = dict.fromkeys(found.shared_ids)
     shard.parked, shard.erased = found.parked, found.erased
     shard.kept_from, shard.account_count = found.kept_from, found.account_count
+    shard.triggers, shard.active = dict.fromkeys(found.triggers), dict.fromkeys(found.active)
+    shard.days_due = {day: dict.fromkeys(ids) for day, ids in found.days_due.items()}
+    shard.everyone, shard.noted = found.everyone, dict(found.noted)
     shard.renew()
     return shard

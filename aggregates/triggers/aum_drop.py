@@ -6,6 +6,9 @@ from aggregates.dates import Day, iso
 from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rule, Says, Share, money, yuan
 from aggregates.triggers.view import View
 
+_NAMED = 50
+"""Money out on days behind is named from this part of the least high on."""
+
 
 class AumDropParameters(Cooling, frozen=True):
     """share: what is left of the high, at most; high_at_least: lower highs do not count; window_days: to look back."""
@@ -64,4 +67,6 @@ RULE = Rule(
     due=due,
     worse=worse,
     cools=True,
+    looks_back=lambda parameters: parameters.window_days,
+    names_from=lambda parameters: parameters.high_at_least // _NAMED,
 )

@@ -101,4 +101,5 @@ RULE = Rule(
     due=due,
     on_record=on_record,
     holds=holds,
+    records=(ComplaintFiled,),
 )

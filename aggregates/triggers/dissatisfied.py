@@ -58,4 +58,5 @@ RULE = Rule(
     find=find,
     on_record=on_record,
     holds=holds,
+    records=(SatisfactionRated,),
 )

@@ -104,4 +104,5 @@ RULE = Rule(
     on_record=on_record,
     worse=worse,
     cools=True,
+    floor=lambda parameters: parameters.at_least,
 )

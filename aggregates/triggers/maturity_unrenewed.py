@@ -57,4 +57,5 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
+    looks_back=lambda parameters: parameters.days + 1,
 )

@@ -90,4 +90,5 @@ RULE = Rule(
     find=find,
     due=due,
     cools=True,
+    looks_back=lambda parameters: parameters.window_days,
 )

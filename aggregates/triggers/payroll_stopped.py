@@ -48,6 +48,11 @@ def due(view: View, parameters: PayrollStoppedParameters) -> Day:
     return 0
 
 
+def _months_back(parameters: PayrollStoppedParameters) -> int:
+    """Months that the days without a payroll and the months before them may reach back, at most."""
+    return parameters.months + (parameters.after_days + parameters.window_days) // 28 + 2
+
+
 def _since(month: Month, parameters: PayrollStoppedParameters) -> Day:
     """The first day that counts for a month: of the months before it, or of the days without a payroll."""
     return min(first_day(month - parameters.months), first_day(month) - parameters.window_days)
@@ -94,4 +99,5 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
+    payroll_months=_months_back,
 )

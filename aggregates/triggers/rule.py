@@ -90,6 +90,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     holds: whether what was raised under a key on ``view.day`` is still true, as known now; None: whether `find` gives the
     key.
     cools: whether the key is the business date and raises keep `cooldown_days` apart; else a key is raised once for ever.
+    records: types of records that `on_record` looks at; of a rule that cools it is all that move money, from the moment
+    when at least `floor` went out on the open day, and what they raised is tested again as that day closes.
+
+    What the rule wants remembered: looks_back: of how many days before ``view.day`` it asks AUM, if of more than a month;
+    payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
+    days behind its own (``view.outs``).
     """
 
     code: str
@@ -106,6 +112,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """(parameters, evidence now, evidence of the last raise)."""
     holds: Callable[[View, Any, str], bool] | None = None
     cools: bool = False
+    records: tuple[type[Record], ...] = ()
+    floor: Callable[[Any], int] | None = None
+    looks_back: Callable[[Any], int] | None = None
+    payroll_months: Callable[[Any], int] | None = None
+    names_from: Callable[[Any], int] | None = None
 
 
 def money(minor: int, currency: str) -> str:

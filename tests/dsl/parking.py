@@ -186,7 +186,7 @@ class Failing:
         self._patch.setattr(
             intake,
             "take_plain",
-            lambda shard, run, odd, latest: take_plain(shard, failing(shard, run, odd), odd, latest),
+            lambda shard, run, odd, *days: take_plain(shard, failing(shard, run, odd), odd, *days),
         )
 
     def at_close(self, customer_id: str) -> None:

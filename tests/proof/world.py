@@ -9,7 +9,7 @@ import msgspec
 from aggregates.account import month_sum
 from aggregates.customer import aum_sum
 from aggregates.dates import iso, iso_month, month_from
-from aggregates.money import scaled
+from aggregates.money import scaled, share
 from aggregates.packing import pack
 from aggregates.policy import Level, Policies, Policy
 from aggregates.shard import Shard
@@ -37,7 +37,19 @@ def policy_from(content: dict[str, Any]) -> Policy:
         fields["sources"] = tuple(content["calendar"]["sources"])
     if "levels" in content:
         fields["ladder"] = tuple(Level(lv["code"], scaled(lv["threshold"], 2)) for lv in content["levels"])
+    if "triggers" in content:
+        fields["triggers"] = {
+            code: {name: _stated(name, value) for name, value in said.items()}
+            for code, said in content["triggers"].items()
+        }
     return Policy(**fields, **content.get("windows", {}))
+
+
+def _stated(name: str, value: Any) -> Any:
+    """A parameter as the policy keeps it."""
+    if name == "share":
+        return list(share(value))
+    return scaled(value, 2) if isinstance(value, str) else value
 
 
 class World:

@@ -1,0 +1,60 @@
+"""What a shard knows of triggers besides its customers: which rules are active, and whom the next closes look at."""
+
+from aggregates.customer import Customer
+from aggregates.dates import Day, Month, first_day, month_of
+from aggregates.policy import Policies, Policy
+from aggregates.triggers import catalog
+from aggregates.triggers.terms import NEVER, Terms, terms_of
+from aggregates.waiting import Noted
+
+
+class Duty:
+    """A part of the state of a shard.
+
+    triggers: codes that are active; active: customers with a record or a tier decision since the last close; days_due: days
+    on whose close customers are looked at (``aggregates.triggers.upkeep``); everyone: whether the next close looks at all;
+    noted: before the first close what may raise a trigger at once, by customer and what it is.
+    """
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self.triggers: dict[str, None] = {}
+        self.active: dict[str, None] = {}
+        self.days_due: dict[Day, dict[str, None]] = {}
+        self.everyone = False
+        self.noted: dict[str, Noted] = {}
+        self._terms: dict[str, Terms] = {}
+        self._terms_known = 0
+        self._judged_by: tuple[str, ...] = ()
+
+    def renew_rules(self, policy: Policy, last_closed: Month) -> None:
+        """Recompute what follows from policies and active rules: what is judged, and how far back is remembered."""
+        if self._terms_known != len(self.policies):
+            self._terms_known = len(self.policies)
+            self._terms = {each.version: terms_of(each) for each in self.policies}
+            everyone = self._terms.values()
+            self.look_back = max(terms.look_back for terms in everyone)
+            self.payroll_months = max(terms.payroll_months for terms in everyone)
+            self.worth = min(terms.worth for terms in everyone)
+            self._judged_by = ()
+        by = (policy.version, *self.triggers)
+        if self._judged_by != by:
+            self._judged_by = by
+            parameters = self._terms[policy.version].parameters
+            active = [(rule, parameters[rule.code]) for rule in catalog.RULES if rule.code in self.triggers]
+            self.judged = tuple((rule, of_rule) for rule, of_rule in active if of_rule.enabled)
+            self.on_types = frozenset(kind for rule, _ in active for kind in rule.records)
+            looks = any(rule.on_record and rule.cools for rule, _ in active)
+            self.floor = min(terms.floor for terms in self._terms.values()) if looks else NEVER
+        self.days_from: Day = first_day(last_closed + 1) - self.look_back if last_closed else 0
+
+    def terms_at(self, day: Day) -> Terms:
+        """The rules under the policy version that is valid for a day."""
+        return self._terms[self.policies.at(month_of(day)).version]
+
+    def days_kept(self, customer: Customer) -> Day:
+        """From which day accounts of a customer keep their days, as they are brought to the last closed month."""
+        life = customer.life
+        if life is None or not life.open:
+            return self.days_from
+        return min(self.days_from, min(of.on for of in life.open) - self.look_back)

@@ -1,0 +1,297 @@
+"""What the rules of triggers see of a customer of a shard: the real ``View``, of the day that closes or of a past one.
+
+Everything is as known now. Of a past day what a rule may ask is still there: as long as a trigger is open, accounts keep
+their days from `look_back` before its raise, and so does the conduct.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aggregates.account import balance_back, changes_back
+from aggregates.conduct import ACT, CLOSING, MATURED, MATURITY, OUT, OUTS, PAYROLL, is_worth_naming
+from aggregates.customer import Customer, months_known
+from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
+from aggregates.outlook import MonthSoFar
+from aggregates.policy import Policy
+from aggregates.tiers import ORDINARY, last_closed_month
+from aggregates.triggers.memory import More
+from aggregates.triggers.view import (
+    Activity,
+    Closing,
+    Complaint,
+    CreditSign,
+    LoanStep,
+    Matured,
+    Maturity,
+    Out,
+    Payroll,
+    Rating,
+)
+from events.decisions import Cause, Tier
+from events.fields import MonthSum
+
+if TYPE_CHECKING:  # the shard asks rules when the next day is due
+    from aggregates.shard import Shard
+
+_NOTHING = More()
+
+
+class Seen:
+    """See the module. ``View`` says what each of it is."""
+
+    def __init__(self, shard: "Shard", customer: Customer, day: Day) -> None:
+        self._shard, self._customer = shard, customer
+        self.day = day
+        self.customer_id = customer.id
+        self.first_day: Day = first_day(shard.first_month)
+        self.closed_through: Day = shard.closed_through
+
+    @property
+    def _more(self) -> More:
+        conduct = self._customer.conduct
+        return _NOTHING if conduct is None or conduct.more is None else conduct.more
+
+    # ------------------------------------------------------------------------------------------ policy and tier
+
+    @cached_property
+    def policy(self) -> Policy:
+        """See View."""
+        return self._shard.policies.at(month_of(self.day))
+
+    @cached_property
+    def tier(self) -> Tier:
+        """See View."""
+        story = self._customer.story
+        if story is None:
+            return ORDINARY
+        if self.day > self._shard.closed_through:
+            return story.tier
+        return next((tier for day, tier in reversed(story.timeline) if day <= self.day), ORDINARY)
+
+    @cached_property
+    def tier_before(self) -> Tier:
+        """See View. Of what was decided on the day itself only a grant comes before its month close."""
+        story = self._customer.story
+        if story is None:
+            return ORDINARY
+        return next(
+            (
+                tier
+                for day, tier in reversed(story.timeline)
+                if day < self.day or (day == self.day and tier.state == "special")
+            ),
+            ORDINARY,
+        )
+
+    @property
+    def is_month_end(self) -> bool:
+        """See View."""
+        return self.day == last_day(month_of(self.day))
+
+    # ------------------------------------------------------------------------------------------ AUM
+
+    @cached_property
+    def _changes(self) -> list[tuple[Day, int]]:
+        """By what AUM changed on each day that is kept, the latest first; an account's days may come one behind another."""
+        found = [change for account in self._customer.accounts.values() for change in changes_back(account)]
+        found.sort(reverse=True)
+        return found
+
+    @cached_property
+    def _spot(self) -> int:
+        return self._customer.spot_minor
+
+    @property
+    def has_accounts(self) -> bool:
+        """See View."""
+        return any(account.opened <= self.day for account in self._customer.accounts.values())
+
+    def aum(self, day: Day) -> int:
+        """See View."""
+        if day < self.first_day:
+            return 0
+        level = self._spot
+        for changed, delta in self._changes:
+            if changed <= day:
+                break
+            level -= delta
+        return level
+
+    def levels(self, first: Day, last: Day) -> Iterator[tuple[Day, Day, int]]:
+        """See View."""
+        level, top = self._spot, last
+        for changed, delta in self._changes:
+            if changed <= top:
+                if changed <= max(first, self.first_day):
+                    break
+                yield changed, top, level
+                top = changed - 1
+            level -= delta
+        start = max(first, self.first_day)
+        if start <= top:
+            yield start, top, level
+        if first < self.first_day:
+            yield first, min(top, self.first_day - 1), 0
+
+    def high(self, first: Day, last: Day) -> tuple[int, Day]:
+        """See View."""
+        best, on = None, last
+        for _, top, level in self.levels(first, last):
+            if best is None or level > best:
+                best, on = level, top
+        return best or 0, on
+
+    def next_change(self) -> Day:
+        """See View."""
+        after = [day for day, _ in self._changes if day > self.day]
+        after += [account.closed for account in self._customer.accounts.values() if account.closed > self.day]
+        return min(after, default=0)
+
+    def month_so_far(self) -> MonthSoFar:
+        """See View."""
+        first = first_day(month_of(self.day))
+        total = sum(level * (end - start + 1) for start, end, level in self.levels(first, self.day))
+        return MonthSoFar(total, self.aum(self.day), self.day - first + 1, days_in(month_of(self.day)))
+
+    def month_sums(self, count: int) -> tuple[MonthSum, ...]:
+        """See View."""
+        last, shard = last_closed_month(self.day), self._shard
+        months = range(last - count + 1, last + 1)
+        known = months_known(self._customer, months, max(shard.first_month, shard.kept_from))
+        return tuple(MonthSum(month=iso_month(month), sum=total, days=days_in(month)) for month, total in known.items())
+
+    # ------------------------------------------------------------------------------------------ accounts
+
+    def balance(self, account_id: str, day: Day) -> int:
+        """See View."""
+        account = self._customer.accounts.get(account_id)
+        return 0 if account is None or day < self.first_day else balance_back(account, day)
+
+    def maturities(self) -> Mapping[str, Maturity]:
+        """See View."""
+        found: dict[str, Maturity] = {}
+        for account_id, said in self._more.maturities.items():
+            named = None
+            for day, on, product, source, event_id in _entries(
+                said, MATURITY
+            ):  # the last one counts, of each by itself
+                if self._counted(day) <= self.day:
+                    named = product or named
+                    known = found.get(account_id)
+                    if on:
+                        found[account_id] = Maturity(on, named, Cause(source, event_id))
+                    elif known is not None:
+                        found[account_id] = known._replace(product=named)
+        return found
+
+    def matured(self, first: Day, last: Day) -> Sequence[Matured]:
+        """See View."""
+        return [
+            Matured(day, amount, Cause(source, event_id))
+            for on, amount, source, event_id in _entries(self._more.matured, MATURED)
+            if first <= (day := self._counted(on)) <= last
+        ]
+
+    def open_accounts(self) -> Sequence[str]:
+        """See View."""
+        return sorted(
+            account_id
+            for account_id, account in self._customer.accounts.items()
+            if account.opened <= self.day and not 0 < account.closed <= self.day
+        )
+
+    def closings(self) -> Sequence[Closing]:
+        """See View."""
+        found = [
+            Closing(account_id, day, Cause(source, event_id))
+            for on, account_id, source, event_id in _entries(self._more.closings, CLOSING)
+            if (day := self._counted(on)) == self.day
+        ]
+        return [] if not found or self.open_accounts() else found
+
+    # ------------------------------------------------------------------------------------------ conduct
+
+    def _counted(self, day: Day) -> Day:
+        """Value dates before F count as its first day."""
+        return max(day, self.first_day)
+
+    def outs(self, first: Day, last: Day) -> Sequence[Out]:
+        """See View."""
+        conduct = self._customer.conduct
+        if conduct is None or not conduct.outs:
+            return ()
+        worth = self._shard.terms_at(self.day).worth
+        return [
+            Out(day, amount, OUTS[what][0], OUTS[what][1], Cause(source, event_id))
+            for on, amount, what, source, event_id in _entries(conduct.outs, OUT)
+            if first <= (day := self._counted(on)) <= last and (day >= self.day or is_worth_naming(amount, what, worth))
+        ]
+
+    def payrolls(self, first: Day, last: Day) -> Sequence[Payroll]:
+        """See View."""
+        return [
+            Payroll(day, Cause(source, event_id))
+            for on, source, event_id in _entries(self._more.payrolls, PAYROLL)
+            if first <= (day := -on if on < 0 else self._counted(on)) <= last
+        ]
+
+    def last_activity(self) -> Activity | None:
+        """See View."""
+        conduct = self._customer.conduct
+        acts = [] if conduct is None else conduct.acts
+        for at in range(len(acts) - ACT, -1, -ACT):
+            day, _, source, event_id = acts[at : at + ACT]
+            if day <= self.day:  # type: ignore[operator]
+                return Activity(day, Cause(source, event_id) if event_id else None)  # type: ignore[arg-type]
+        return None
+
+    def next_activity(self) -> Day:
+        """See View."""
+        conduct = self._customer.conduct
+        acts = [] if conduct is None else conduct.acts
+        return next((day for day in acts[0::ACT] if day > self.day), 0)  # type: ignore[operator, return-value]
+
+    def raised_on(self, code: str) -> Day:
+        """See View."""
+        life = self._customer.life
+        raises = [] if life is None else life.raises.get(code, [])
+        return next((each.on for each in reversed(raises) if each.on < self.day), 0)
+
+    # ------------------------------------------------------------------------------------------ relations
+
+    def complaints(self) -> Sequence[Complaint]:
+        """See View."""
+        known = self._customer.relations
+        if known is None:
+            return ()
+        return [Complaint(c.complaint_id, c.severity, c.filed_on, c.resolved_on, c.cause) for c in known.complaints]
+
+    def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
+        """See View."""
+        known = self._customer.relations
+        if known is None:
+            return ()
+        return [Rating(r.day, r.score, r.cause) for r in known.ratings if first <= r.day <= last]
+
+    def credit_signs(self) -> Sequence[CreditSign]:
+        """See View."""
+        known, closed_through = self._customer.relations, self._shard.closed_through
+        if known is None:
+            return ()
+        return [
+            CreditSign(s.day, s.sign, s.cause) for s in known.signs if not closed_through or s.taken > closed_through
+        ]
+
+    def loan_steps(self) -> Sequence[LoanStep]:
+        """See View."""
+        return ()
+
+    def is_working(self, day: Day) -> bool:
+        """See View."""
+        said = self._shard.calendar.working.get(day)
+        return day % 7 not in (6, 0) if said is None else said
+
+
+def _entries(flat: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    return (tuple(flat[at : at + size]) for at in range(0, len(flat), size))
