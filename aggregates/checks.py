@@ -24,6 +24,13 @@ def refused_account(customer: Customer | None, account_id: str, day: Day, field:
     return None
 
 
+def refused_loan(customer: Customer | None, loan_id: str) -> Refusal | None:
+    """Loans are looked up within the customer, like accounts."""
+    if customer is None or customer.loans is None or loan_id not in customer.loans:
+        return Refusal("loan_unknown", f"the customer has no loan {loan_id!r}", "loan_id")
+    return None
+
+
 def refused_date(record: Record, day: Day, field: str = "value_date") -> Refusal | None:
     """A value date is at most the day after the date of occurred_at (DOMAIN §3)."""
     latest = DAYS[record.occurred_at[:10]] + 1

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from aggregates.account import Account, month_sum, roll
 from aggregates.dates import Day, Month, day_of, first_day, iso, month_from
+from aggregates.loans import Loan
 from aggregates.profile import Profile, end_management
 from aggregates.relations import Relations
 from aggregates.tiers import ORDINARY, TimelineEntry
@@ -63,6 +64,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     profile: Profile | None = None
     relations: Relations | None = None
     life: Life | None = None
+    loans: dict[str, Loan] | None = None
 
     @property
     def tier(self) -> Tier:
@@ -80,7 +82,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     @property
     def has_transactions(self) -> bool:
         """Whether a record of the transactions topic was taken."""
-        return bool(self.accounts) or (self.story is not None and self.story.is_brought)
+        return bool(self.accounts or self.loans) or (self.story is not None and self.story.is_brought)
 
 
 def new_story() -> Story:

@@ -4,11 +4,20 @@ from msgspec import UNSET
 
 from events.decisions import Cause
 from events.fields import Record
-from events.transactions import CREDITS, DEBITS, MoneyRecord, ProductMatured, ProductPurchased, ProductRedeemed
+from events.transactions import (
+    CREDITS,
+    DEBITS,
+    LoanDisbursed,
+    LoanRepaid,
+    MoneyRecord,
+    ProductMatured,
+    ProductPurchased,
+    ProductRedeemed,
+)
 
 
-def legs_of(record: MoneyRecord) -> tuple[tuple[str, int], ...]:
-    """The movements of a money record: (account, signed amount in minor units) (CONTRACT §1)."""
+def legs_of(record: MoneyRecord | LoanDisbursed | LoanRepaid) -> tuple[tuple[str, int], ...]:
+    """The movements of accounts by a record: (account, signed amount in minor units) (CONTRACT §1). Loans are no accounts."""
     amount = record.amount
     if isinstance(record, CREDITS):
         return ((record.account_id, amount),)
@@ -20,6 +29,10 @@ def legs_of(record: MoneyRecord) -> tuple[tuple[str, int], ...]:
     if isinstance(record, ProductRedeemed | ProductMatured):
         first = (record.account_id, -(amount if record.book is UNSET else record.book))
         return (first,) if record.paid_to is UNSET else (first, (record.paid_to, amount))
+    if isinstance(record, LoanDisbursed):
+        return () if record.paid_to is UNSET else ((record.paid_to, amount),)
+    if isinstance(record, LoanRepaid):
+        return () if record.paid_from is UNSET else ((record.paid_from, -amount),)
     raise TypeError(f"{type(record).__name__} moves no money")
 
 

@@ -10,10 +10,20 @@ from msgspec import UNSET, UnsetType
 
 from aggregates import account as accounts
 from aggregates.account import Account
-from aggregates.checks import counted_month, refused_account, refused_age, refused_currency, refused_date
+from aggregates.checks import (
+    counted_month,
+    refused_account,
+    refused_age,
+    refused_currency,
+    refused_date,
+    refused_loan,
+)
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
 from aggregates.interactions import take_claim, take_complaint, take_contact, take_interaction, take_resolution
+from aggregates.interactions import take_complaint, take_interaction, take_resolution
+from aggregates.lending import take_loan, take_word_on_loan
+from aggregates.loans import gain_of
 from aggregates.master_data import MASTER_DATA, take_erasure, take_master_data, unless_erased
 from aggregates.money import consistent
 from aggregates.onboarding import take_brought
@@ -30,6 +40,7 @@ from events.decisions import (
     AccountDaysKept,
     Decision,
     IntegrityAlerted,
+    LoanReversed,
     MonthRestated,
     PostingReversed,
     RestatedMonth,
@@ -42,10 +53,16 @@ from events.refusals import Refusal
 from events.transactions import (
     CREDITS,
     DEBITS,
+    LOAN_MOVES,
     AccountClosed,
     AccountOpened,
     BalanceStated,
     CustomerBroughtForward,
+    LoanClassified,
+    LoanDisbursed,
+    LoanOpened,
+    LoanOverdue,
+    LoanRepaid,
     MoneyRecord,
     ProductMatured,
     ProductPurchased,
@@ -109,6 +126,27 @@ def _legs(shard: Shard, r: MoneyRecord, _o: Record | None, _h: Customer | None) 
     refusal = refusal or refused_age(shard, day)
     if refusal or customer is None:
         return refusal or NOTHING
+    return _moving(shard, customer, r, day, lambda: shard.evolve(r))
+
+
+def _loan_move(shard: Shard, r: LoanDisbursed | LoanRepaid, _o: Record | None, _h: Customer | None) -> Outcome:
+    """Money lent or paid back: the loan moves, and the account that is named, which is judged as any other money."""
+    customer = shard.customers.get(r.customer_id)
+    day = DAYS[r.value_date]
+    legs = legs_of(r)
+    refusal = refused_currency(shard, r.currency) or refused_date(r, day)
+    for account_id, _ in legs:
+        field = "paid_to" if isinstance(r, LoanDisbursed) else "paid_from"
+        refusal = refusal or refused_account(customer, account_id, day, field)
+    if isinstance(r, LoanRepaid):
+        refusal = refusal or refused_loan(customer, r.loan_id)
+    if legs:
+        refusal = refusal or refused_age(shard, day)
+    if refusal:
+        return refusal
+    if not legs or customer is None:
+        shard.evolve(r)
+        return NOTHING
     return _moving(shard, customer, r, day, lambda: shard.evolve(r))
 
 
@@ -250,11 +288,13 @@ def _reversal(shard: Shard, r: Reversal, original: Record | None, _h: Customer |
     customer = shard.customers.get(r.customer_id)
     if customer is None or original is None:
         return Refusal("reversal_unknown", "no such record was taken for this customer", "reverses")
-    if not isinstance(original, MoneyRecord | ValuationUpdated):
+    if not isinstance(original, MoneyRecord | ValuationUpdated | LoanDisbursed | LoanRepaid):
         return Refusal("bad_value", "such a record is corrected by a new one, not reversed", "reverses")
     reference = reference_of(original)
     if customer.story is not None and reference in customer.story.reversed_ids:
         return Refusal("already_reversed", "the record was reversed before", "reverses")
+    if isinstance(original, LoanDisbursed | LoanRepaid):
+        return _loan_reversal(shard, customer, r, original)
     day = DAYS[original.value_date]
     refusal = refused_age(shard, day, "reverses")
     if refusal:
@@ -274,6 +314,32 @@ def _reversal(shard: Shard, r: Reversal, original: Record | None, _h: Customer |
     )
     shard.evolve(r)
     return [decision, *_moving(shard, customer, r, day, lambda: shard.evolve(decision))]
+
+
+def _loan_reversal(shard: Shard, customer: Customer, r: Reversal, original: LoanDisbursed | LoanRepaid) -> Outcome:
+    """Undo both legs of a loan's movement; without an account no month is touched, and none is too old."""
+    day = DAYS[original.value_date]
+    legs = legs_of(original)
+    refusal = refused_age(shard, day, "reverses") if legs else None
+    if refusal:
+        return refusal
+    decision = LoanReversed(
+        customer_id=r.customer_id,
+        original=cause_of(original),
+        reference=reference_of(original),
+        value_date=original.value_date,
+        booked_on=r.occurred_at[:10],
+        happened_on=original.occurred_at[:10],
+        loan_id=original.loan_id,
+        amount=-gain_of(original),
+        legs=tuple((account_id, -delta) for account_id, delta in legs),
+        cause=cause_of(r),
+    )
+    shard.evolve(r)
+    if legs:
+        return [decision, *_moving(shard, customer, r, day, lambda: shard.evolve(decision))]
+    shard.evolve(decision)
+    return [decision]
 
 
 # ------------------------------------------------------------------------------------------------------ calendar
@@ -336,6 +402,10 @@ _OTHER: dict[type[Record], Take] = {
     ValuationUpdated: _valuation,
     BalanceStated: _stated,
     CustomerBroughtForward: take_brought,
+    LoanOpened: take_loan,
+    **dict.fromkeys(LOAN_MOVES, _loan_move),
+    LoanOverdue: take_word_on_loan,
+    LoanClassified: take_word_on_loan,
     Reversal: _reversal,
     SpecialVipGranted: unless_erased(take_grant),
     SpecialVipRevoked: take_revocation,

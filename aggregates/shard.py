@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from aggregates import account as accounts
 from aggregates import days
+from aggregates import loan_lines as loans
 from aggregates import profile as profiles
 from aggregates.account import Account
 from aggregates.conduct import (
@@ -461,6 +462,7 @@ _LINES: dict[type[Any], Callable[[Shard, Any], None]] = {
     ValuationUpdated: _valued,
     BalanceStated: _stated,
     CustomerBroughtForward: _brought,
+    **loans.EVOLVE,
     Reversal: _nothing,
     SpecialVipGranted: _asked,
     SpecialVipRevoked: _asked,

@@ -169,6 +169,24 @@ class PostingReversed(Decision, frozen=True, tag="posting_reversed"):
     occurred_on: str = ""
 
 
+class LoanReversed(Decision, frozen=True, tag="loan_reversed"):
+    """What the reversal of a disbursement or repayment undoes: amount is what the loan gains, legs what accounts do.
+
+    happened_on: date of the original's `occurred_at`.
+    """
+
+    customer_id: str
+    original: Cause
+    reference: str
+    value_date: str
+    booked_on: str
+    happened_on: str
+    loan_id: str
+    amount: int
+    legs: tuple[tuple[str, int], ...]
+    cause: Cause
+
+
 class SpecialRecorded(Decision, frozen=True, tag="special_recorded"):
     """A grant or revocation was judged, whether or not it changed the tier."""
 
@@ -386,6 +404,7 @@ TYPES: tuple[type[Decision], ...] = (
     TierRerun,
     MonthRestated,
     PostingReversed,
+    LoanReversed,
     SpecialRecorded,
     CustomerErased,
     AccountDaysKept,

@@ -33,6 +33,7 @@ Source = Annotated[str, _text(32, "the publishing system: 1-32 of a-z 0-9 -", ch
 OccurredAt = Annotated[str, _form("when it happened: RFC 3339 with offset", "timestamp")]
 CustomerId = Annotated[str, _text(64, "1-64 characters, one per person in the whole bank")]
 AccountId = Annotated[str, _text(64, "the account or holding, looked up within the customer")]
+LoanId = Annotated[str, _text(64, "the loan, looked up within the customer")]
 Currency = Annotated[str, _form("ISO 4217; today the policy's one currency", "currency")]
 Date = Annotated[str, _form("YYYY-MM-DD", "date")]
 Month = Annotated[str, _form("YYYY-MM", "month")]
@@ -59,6 +60,9 @@ Sealed = Annotated[str, Meta(description="personal fields of a stored record", e
 
 Category = Literal["deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin"]
 """Asset categories whose balances make up AUM (DOMAIN §1)."""
+
+LoanClass = Literal["normal", "special_mention", "substandard", "doubtful", "loss"]
+"""Classes of credit risk, from good to bad."""
 
 CounterpartyKind = Literal["own", "same_bank", "other_bank", "payment_platform", "cash", "unknown"]
 TierStateName = Literal["ordinary", "vip", "lapsed", "special"]

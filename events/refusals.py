@@ -30,8 +30,8 @@ REASONS: Final[dict[str, str]] = {
     "not_first_record": "must be the customer's first record",
     "loan_exists": "the customer has or had a loan of this id",
 }
-LATER: Final = frozenset({"loan_unknown", "loan_exists"})
-"""Reasons that cannot occur until loans are built."""
+LATER: Final[frozenset[str]] = frozenset()
+"""Reasons that cannot occur until what they are about is built."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

@@ -1,10 +1,11 @@
-"""Records of topic ``bank.transactions.v1``: money, products, valuations and onboarding (CONTRACT §1)."""
+"""Records of topic ``bank.transactions.v1``: money, products, valuations, loans and onboarding (CONTRACT §1)."""
 
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
 from events.fields import (
+    MAX_MINOR,
     AccountId,
     Amount,
     Category,
@@ -13,6 +14,8 @@ from events.fields import (
     CustomerRecord,
     Date,
     DecimalText,
+    LoanClass,
+    LoanId,
     Memo,
     MonthSum,
     NotNegative,
@@ -144,8 +147,61 @@ class CustomerBroughtForward(CustomerRecord, frozen=True, tag="customer_brought_
     payrolls: list[Date] | UnsetType = UNSET
 
 
+class LoanOpened(CustomerRecord, frozen=True, tag="loan_opened", rename={"loan_class": "class"}):
+    """A loan brought forward: what is outstanding at the end of `value_date`. A new one begins with `loan_disbursed`."""
+
+    loan_id: LoanId
+    outstanding: NotNegative
+    currency: Currency
+    value_date: Date
+    loan_class: LoanClass | UnsetType = UNSET
+
+
+class LoanMovement(CustomerRecord, frozen=True):
+    """What both records that move a loan may carry."""
+
+    loan_id: LoanId
+    amount: Amount
+    currency: Currency
+    value_date: Date
+    booked_on: Date | UnsetType = UNSET
+    channel: Word | UnsetType = UNSET
+    counterparty: Counterparty | UnsetType = UNSET
+    memo: Memo | UnsetType = UNSET
+    transfer_id: Word | UnsetType = UNSET
+
+
+class LoanDisbursed(LoanMovement, frozen=True, tag="loan_disbursed"):
+    """Money lent: the loan grows, and begins if it is new; `paid_to` grows too, no posting of its own is sent."""
+
+    paid_to: AccountId | UnsetType = UNSET
+
+
+class LoanRepaid(LoanMovement, frozen=True, tag="loan_repaid"):
+    """Money paid back: the loan falls; `paid_from` falls too, no posting of its own is sent."""
+
+    paid_from: AccountId | UnsetType = UNSET
+
+
+class LoanOverdue(CustomerRecord, frozen=True, tag="loan_overdue"):
+    """So much of a loan was due so many days ago and was not paid; 0 days: it is no longer overdue."""
+
+    loan_id: LoanId
+    amount: Amount
+    days_overdue: Annotated[int, Meta(ge=0, le=MAX_MINOR, description="days since it was due")]
+    value_date: Date
+
+
+class LoanClassified(CustomerRecord, frozen=True, tag="loan_classified", rename={"loan_class": "class"}):
+    """The bank puts a loan into one of the five classes of credit risk."""
+
+    loan_id: LoanId
+    loan_class: LoanClass
+    value_date: Date
+
+
 class Reversal(CustomerRecord, frozen=True, tag="reversal"):
-    """Undoes one record that moved money, or one valuation, on the original's value date."""
+    """Undoes one record that moved money or a loan, or one valuation, on the original's value date."""
 
     reverses: Reference
 
@@ -166,9 +222,15 @@ TYPES = (
     ValuationUpdated,
     BalanceStated,
     CustomerBroughtForward,
+    LoanOpened,
+    LoanDisbursed,
+    LoanRepaid,
+    LoanOverdue,
+    LoanClassified,
     Reversal,
 )
-INACTIVE = ("loan_opened", "loan_disbursed", "loan_repaid", "loan_overdue", "loan_classified")
+INACTIVE: tuple[str, ...] = ()
 
 CREDITS = (Deposit, TransferIn, InterestCredited, PayrollCredited)
 DEBITS = (Withdrawal, TransferOut, FeeCharged)
+LOAN_MOVES = (LoanDisbursed, LoanRepaid)

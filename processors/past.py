@@ -14,9 +14,19 @@ from aggregates.policy import Policies
 from aggregates.profile import EVOLVE as PROFILES
 from aggregates.shard import Shard
 from aggregates.waiting import Calendar
-from events.decisions import AccountDaysKept, Decision, PostingReversed, Tier
+from events.decisions import AccountDaysKept, Decision, LoanReversed, PostingReversed, Tier
 from events.fields import Record
-from events.transactions import AccountClosed, AccountOpened, MoneyRecord, ValuationUpdated
+from events.interactions import TYPES as INTERACTIONS
+from events.transactions import (
+    AccountClosed,
+    AccountOpened,
+    LoanClassified,
+    LoanMovement,
+    LoanOpened,
+    LoanOverdue,
+    MoneyRecord,
+    ValuationUpdated,
+)
 from processors.stored import Line
 
 _EVOLVED: tuple[type[Record] | type[Decision], ...] = (
@@ -26,7 +36,13 @@ _EVOLVED: tuple[type[Record] | type[Decision], ...] = (
     ValuationUpdated,
     AccountDaysKept,
     PostingReversed,
+    LoanOpened,
+    LoanMovement,
+    LoanOverdue,
+    LoanClassified,
+    LoanReversed,
     *PROFILES,
+    *INTERACTIONS,
 )
 
 

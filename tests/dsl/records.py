@@ -155,6 +155,25 @@ def met(kind: str, customer_id: str = "C1", *, at: str, **fields: Any) -> Record
     return record(kind, customer_id, at=at, source=fields.pop("source", "crm"), **fields)
 
 
+def loan(kind: str, customer_id: str = "C1", *, on: str, loan_id: str = "L1", at: str | None = None,
+         amount: str | None = None, outstanding: str | None = None, currency: str | None = "CNY",
+         **more: Any) -> Record:  # fmt: skip
+    """A record about a loan; the class of credit risk as ``**{"class": "loss"}``."""
+    amounts = {"amount": amount, "outstanding": outstanding}
+    return record(
+        kind, customer_id, at=at or on, loan_id=loan_id, currency=currency, value_date=on,
+        **{name: None if text is None else minor(text) for name, text in amounts.items()}, **more,
+    )  # fmt: skip
+
+
+def overdue(customer_id: str = "C1", *, on: str, days: int, amount: str = "100.00", **more: Any) -> Record:
+    return loan("loan_overdue", customer_id, on=on, days_overdue=days, amount=amount, currency=None, **more)
+
+
+def classified(customer_id: str = "C1", *, on: str, to: str, **more: Any) -> Record:
+    return loan("loan_classified", customer_id, on=on, currency=None, **{"class": to}, **more)
+
+
 def month(text: str, average: str, *, extra_minor: int = 0) -> MonthSum:
     """A month of which every day ended with this balance, plus so many minor units in its sum."""
     days = days_in(month_from(text))

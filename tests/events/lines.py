@@ -10,6 +10,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8
 _WORD = st.one_of(st.sampled_from(["C1", "A1", "e-1", "客户"]), _TEXT)
 _DATE = st.dates(date(1900, 1, 1), date(2999, 12, 31)).map(lambda each: each.isoformat())
 _MINOR = st.one_of(st.sampled_from([1, 100, 2**53 - 1]), st.integers(1, 2**53 - 1))
+_CLASS = st.sampled_from(["normal", "special_mention", "loss"])
 _DIRECTION = st.sampled_from(["in", "out"])
 _DECIMAL = st.sampled_from(["1", "-1.5", "0.000000000000000001", "123456789012345678.1"])
 _CURRENCY = st.sampled_from(["CNY", "USD"])
@@ -34,6 +35,7 @@ _ENVELOPE = {
 }
 _CUSTOMER = {**_ENVELOPE, "customer_id": _WORD}
 _MONEY = {**_CUSTOMER, "account_id": _WORD, "amount": _MINOR, "currency": _CURRENCY, "value_date": _DATE}
+_LOAN = {("loan_id" if name == "account_id" else name): each for name, each in _MONEY.items()}
 _MAYBE: dict[str, Any] = {"ext": _EXT}
 _MONEY_MAYBE = {
     **_MAYBE,
@@ -104,6 +106,29 @@ _SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "payrolls": st.lists(_DATE, max_size=2),
         },
     ),
+    "loan_opened": (
+        {
+            **_CUSTOMER,
+            "loan_id": _WORD,
+            "outstanding": st.integers(0, 2**53 - 1),
+            "currency": _CURRENCY,
+            "value_date": _DATE,
+        },
+        {**_MAYBE, "class": _CLASS},
+    ),
+    "loan_disbursed": (_LOAN, {**_MONEY_MAYBE, "paid_to": _WORD}),
+    "loan_repaid": (_LOAN, {**_MONEY_MAYBE, "paid_from": _WORD}),
+    "loan_overdue": (
+        {
+            **_CUSTOMER,
+            "loan_id": _WORD,
+            "amount": _MINOR,
+            "days_overdue": st.integers(0, 2**53 - 1),
+            "value_date": _DATE,
+        },
+        _MAYBE,
+    ),
+    "loan_classified": ({**_CUSTOMER, "loan_id": _WORD, "class": _CLASS, "value_date": _DATE}, _MAYBE),
     "reversal": (
         {**_CUSTOMER, "reverses": st.fixed_dictionaries({"event_id": _WORD}, optional={"source": st.just("core")})},
         _MAYBE,

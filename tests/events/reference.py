@@ -204,6 +204,7 @@ currency, positive, not_negative, signed = (
 )
 source = text(32, "[a-z0-9-]+")
 direction = one_of("in", "out")
+loan_class = one_of("normal", "special_mention", "substandard", "doubtful", "loss")
 state = one_of("ordinary", "vip", "lapsed", "special")
 category = one_of("deposit", "wealth_product", "fund", "certificate_bond", "treasury_bond", "gold", "cts_margin")
 counterparty = part(
@@ -237,6 +238,7 @@ MONEY = {
 document = part(kind=word, number=word)
 PERSON = {"phone?": word, "branch?": word, "born_on?": day}
 OUT = {**MONEY, "book?": not_negative, "paid_to?": word, "units?": decimal}
+LOAN = {("loan_id" if name == "account_id" else name): rule for name, rule in MONEY.items()}
 MONTH = part(month=month, sum=whole(None, None), days=whole(28, 31))
 FIELDS: dict[str, dict[str, Rule]] = {
     "account_opened": {
@@ -288,6 +290,24 @@ FIELDS: dict[str, dict[str, Rule]] = {
         "last_activity_on?": day,
         "payrolls?": listed(day),
     },
+    "loan_opened": {
+        **CUSTOMER,
+        "loan_id": word,
+        "outstanding": not_negative,
+        "currency": currency,
+        "class?": loan_class,
+        "value_date": day,
+    },
+    "loan_disbursed": {**LOAN, "paid_to?": word},
+    "loan_repaid": {**LOAN, "paid_from?": word},
+    "loan_overdue": {
+        **CUSTOMER,
+        "loan_id": word,
+        "amount": positive,
+        "days_overdue": not_negative,
+        "value_date": day,
+    },
+    "loan_classified": {**CUSTOMER, "loan_id": word, "class": loan_class, "value_date": day},
     "reversal": {**CUSTOMER, "reverses": part(event_id=word, source_maybe=source)},
     "customer_registered": {**CUSTOMER, **PERSON, "name": text(200), "document": document},
     "customer_updated": {**CUSTOMER, **PERSON, "name?": text(200), "document?": document},

@@ -23,6 +23,7 @@ from tests.dsl.records import (
     deposit,
     erasure,
     granted,
+    loan,
     met,
     opened,
     registered,
@@ -34,6 +35,7 @@ from tests.dsl.records import (
 A1 = opened("C1", "A1", on="2026-01-01", id="a1")
 F1 = opened("C1", "F1", category="fund", on="2026-01-01", id="f1")
 D1 = deposit("C1", "A1", "1.00", on="2026-01-02", id="d1")
+L1 = loan("loan_opened", on="2026-01-02", outstanding="5.00", id="l1")
 K1 = met("complaint_filed", at="2026-01-02", complaint_id="K1", severity=3, id="k1")
 LINE = codec.encode(D1)
 
@@ -124,6 +126,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "account_unknown": [([], D1, "account_id"), ([A1], changed(account_id="a1"), "account_id")],
     "account_exists": [([A1], opened("C1", "A1", on="2026-01-02", id="again"), "account_id")],
+    "loan_unknown": [
+        ([L1], loan("loan_repaid", on="2026-01-02", loan_id="L2", amount="1.00", id="l"), "loan_id"),
+        ([], loan("loan_overdue", on="2026-01-02", amount="1.00", days_overdue=1, id="l", currency=None), "loan_id"),
+        ([A1], loan("loan_classified", on="2026-01-02", currency=None, id="l", **{"class": "loss"}), "loan_id"),
+    ],
+    "loan_exists": [([L1], loan("loan_opened", on="2026-01-03", outstanding="5.00", id="l"), "loan_id")],
     "account_closed": [([A1, closed("C1", "A1", on="2026-01-01", id="x")], D1, "account_id")],
     "reversal_unknown": [([A1], reversal("C1", "d1", at="2026-01-02", id="r"), "reverses")],
     "already_reversed": [

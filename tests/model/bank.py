@@ -44,7 +44,7 @@ class Bank(Books):
     `Bank(policies)`: parsed policy files (CONTRACT §3), one a version; none or {} are the built-in defaults.
     """
 
-    active = TRANSACTIONS | SPECIAL | MASTER | INTERACTIONS
+    active = TRANSACTIONS | LOANS | SPECIAL | MASTER | INTERACTIONS
 
     # --- taking ------------------------------------------------------------------------------------------------------
 

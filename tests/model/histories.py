@@ -182,6 +182,26 @@ class History(Writer):
         kind, content = self.rng.choice(kinds)
         self.emit(self.envelope(kind, person, "crm") | content)
 
+    def lend(self, person: Person) -> None:
+        """A record about one of two loans, known or not; money goes to an account or comes from one, or neither."""
+        kind = self.rng.choice(
+            ["loan_opened", *["loan_disbursed", "loan_repaid"] * 3, "loan_overdue", "loan_classified"]
+        )
+        day = self.value_date()
+        record = self.envelope(kind, person) | {"loan_id": f"L{self.rng.randint(1, 2)}", "value_date": str(day)}
+        if kind == "loan_classified":
+            self.emit(record | {"class": self.rng.choice(["normal", "substandard"])})
+        elif kind == "loan_overdue":
+            self.emit(record | {"amount": 5_000, "days_overdue": self.rng.randint(0, 95)})
+        elif kind == "loan_opened":
+            self.emit(record | {"outstanding": self.near_threshold(), "currency": "CNY"})
+        else:
+            record |= {"amount": self.near_threshold(), "currency": "CNY"}
+            if self.rng.random() < 0.7:
+                record["paid_to" if kind == "loan_disbursed" else "paid_from"] = self.account(person, day)
+                self.booking(record, day)
+            self.send_posting(person, record)
+
     def grant(self, person: Person) -> None:
         """A grant or a revocation of special VIP."""
         rng = self.rng
@@ -293,6 +313,7 @@ class History(Writer):
             (1, self.grant),
             (1, self.state_balance),
             (1, self.meet),
+            (2, self.lend),
         ]
         if not person.accounts or (len(person.accounts) < 4 and self.rng.random() < 0.04):
             self.open_account(person)

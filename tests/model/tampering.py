@@ -170,9 +170,7 @@ class Tamperer:
     def inactive_type(self, person: "Person") -> None:
         """A type whose effect the model does not know."""
         history = self.history
-        loan = {"loan_id": "L1", "outstanding": 500, "currency": "CNY", "value_date": str(history.today)}
         others: list[tuple[str, Record]] = [
-            ("loan_opened", loan),
             ("account_linked", {"account_id": "A1"}),
             ("customers_merged", {"from_customer_id": "C9"}),
         ]

@@ -35,6 +35,8 @@ def test_histories_are_various() -> None:
         "currency_unsupported",
         "day_already_closed",
         "id_reused_with_other_content",
+        "loan_exists",
+        "loan_unknown",
         "not_first_record",
         "reversal_unknown",
         "type_not_active",

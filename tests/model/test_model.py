@@ -372,7 +372,7 @@ def test_stated_balances_and_valuations() -> None:
         stated: dict[str, Any] = {"account_id": "A1", "balance": balance, "currency": "CNY", "value_date": "2025-01-02"}
         core.send("balance_stated", "2025-01-02", **stated)
     assert core.valued("2025-01-02", 152, units="1.5", price="1.00") == "valuation_inconsistent"
-    assert core.send("loan_disbursed", "2025-01-02") == "type_not_active"
+    assert core.send("account_linked", "2025-01-02", account_id="A1") == "type_not_active"
     core.close("2025-01-02")
     assert [(one["expected"], one["actual"]) for one in core.bank.alerts] == [(11, 10)]
     assert core.valued("2025-01-02", 151, units="1.5", price="1.00") is None

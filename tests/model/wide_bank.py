@@ -1,10 +1,10 @@
-"""The model bank with loans and interactions taken: what the triggers look at."""
+"""The model bank, asked about any closed day: what the triggers look at."""
 
 from datetime import date, timedelta
 from typing import Any
 
 from tests.model.bank import Bank
-from tests.model.customer import INTERACTIONS, LOANS, Customer, Record
+from tests.model.customer import Customer, Record
 from tests.model.ledger import Posting, balance_on
 from tests.model.months import days_between, days_in, first_day, month_of
 from tests.model.policy import Policy
@@ -13,8 +13,6 @@ from tests.model.tiers import Tier, close_month
 
 class WideBank(Bank):
     """A bank that also answers what its customers were on any closed day, as known now."""
-
-    active = Bank.active | LOANS | INTERACTIONS
 
     def __init__(self, policies: list[dict[str, Any]]) -> None:
         super().__init__(policies)

@@ -166,6 +166,9 @@ def test_the_personal_fields_of_every_type() -> None:
         **{
             name: {"ext": ()}
             for name in (
+                "loan_opened",
+                "loan_overdue",
+                "loan_classified",
                 "branch_visit",
                 "phone_call",
                 "app_session",
