@@ -22,6 +22,7 @@ from projections.feed import Basis, Freshness, Projection, Row
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
 from projections.parked import Parked, parked_rows
+from projections.portfolio import customer_rows, manager_rows
 from projections.rejected import SHOWN, Rejected
 from projections.table import Table
 from projections.tier_story import change_rows, stories
@@ -326,6 +327,26 @@ class Answers:
             first = first_day(basis.first_month) if basis.first_month else 0
             add_money(found, states, moves, known.accounts, first, basis.closed_through)
             return found
+
+    def portfolio(self, manager: str) -> Iterator[dict[str, Any]]:
+        """The customers of a manager (``projections.portfolio.CUSTOMERS_SHOWN``), by customer_id bytes."""
+        beside = "".join(
+            f" LEFT JOIN {self._from(table)} AS {name} ON {name}.customer_id = m.customer_id"
+            for table, name in (("aum", "a"), ("tiers", "t"))
+        )
+        sql = (
+            f"SELECT m.customer_id, COALESCE(t.state, {UNDECIDED['state']!r}), t.level, a.spot, m.since, m.branch "
+            f"FROM {self._from('managers')} AS m{beside} WHERE m.manager_id = ? ORDER BY m.customer_id"
+        )
+        yield from customer_rows(self._rows(sql, [manager]))
+
+    def managers(self) -> Iterator[dict[str, Any]]:
+        """Managers who look after somebody (``projections.portfolio.MANAGERS_SHOWN``), by manager_id bytes."""
+        sql = (
+            f"SELECT m.manager_id, a.spot FROM {self._from('managers')} AS m LEFT JOIN {self._from('aum')} AS a "
+            "ON a.customer_id = m.customer_id WHERE m.manager_id IS NOT NULL ORDER BY m.manager_id"
+        )
+        yield from manager_rows(self._rows(sql))
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""

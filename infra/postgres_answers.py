@@ -30,6 +30,7 @@ from projections.catalog import PROJECTIONS
 from projections.customers import Aum, By
 from projections.feed import Basis, Freshness, Projection, Row, basis_over
 from projections.moment import KnownAt, Moment, NothingKnown
+from projections.portfolio import managers_over
 from projections.rejected import SHOWN, Rejected
 from projections.table import Table, wide
 from projections.tier_story import change_rows
@@ -257,6 +258,15 @@ class PostgresAnswers(Answers):
         """See ``Answers.told_triggers``; what is over is said by each shard."""
         with self._standing():
             return [each for shard in self._shards for each in shard.told_triggers(code)]
+
+    def portfolio(self, manager: str) -> Iterator[Change]:
+        """See ``Answers.portfolio``."""
+        return self._merged(None, None, lambda shard, _: shard.portfolio(manager))
+
+    def managers(self) -> Iterator[Change]:
+        """See ``Answers.managers``."""
+        with self._standing():
+            yield from managers_over(shard.managers() for shard in self._shards)
 
     def knows(self, customer_id: str, at: Moment | None = None) -> bool:
         """See ``Answers.knows``."""

@@ -13,6 +13,7 @@ from events.decisions import MonthRestated
 from guanxi.cli.asking import Page, known, page
 from guanxi.cli.curve import curve_of
 from guanxi.cli.customer_page import page_of
+from guanxi.cli.customer_profile import CONSENTS, MANAGERS, is_said_by, profile_of, told
 from guanxi.cli.options import Asked, common
 from guanxi.cli.past import any_day
 from guanxi.cli.render import (
@@ -86,13 +87,16 @@ def command(asked: Asked, customer_id: str, as_of: Day, known_at: KnownAt | None
 def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     """The page of a customer. Raises FoundWrong for one never heard of."""
     known(on, customer_id)
-    past, restated = past_of(on, customer_id), []
+    past, who, restated = past_of(on, customer_id), past_of(on, customer_id), []
     for _, _, line in on.bank.lines_of(customer_id, on.basis.block):
         past.add(line)
+        if is_said_by(line, on.at.as_of):
+            who.add(line)
         if isinstance(line, MonthRestated):
             restated.append(line)
     changes = list(on.views.tier_changes(customer_id, at=on.at))
-    return page_of(past.customer, on.at, restated, changes, on.views.alerts(customer_id, on.at))
+    alerts = on.views.alerts(customer_id, on.at)
+    return page_of(past.customer, on.at, restated, changes, alerts, profile_of(who.customer.profile, on.at.as_of))
 
 
 def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
@@ -101,6 +105,8 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
     to.print(Text(f"客户 Customer {found['customer_id']}", style="bold"))
     for words, value in pairs([*_tier(found["tier"], look), *_money(found, look)]):
         to.print(Text(f"  {words}  {value}"))
+    if found["profile"]:
+        _put_profile(found["profile"], to, look)
     _section(to, Words("账户", "Accounts"))
     put_table(found["accounts"], ACCOUNTS, look, to)
     if found["months"]:
@@ -123,6 +129,18 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
         put_table(found["alerts"], ALERT_COLUMNS, look, to)
     if footer:
         click.echo(f"\n{on.footer}")
+
+
+def _put_profile(found: Row, to: Console, look: Look) -> None:
+    for words, value in pairs(told(found)):
+        to.print(Text(f"  {words}  {value}"))
+    for rows, columns, heading in (
+        (found["managers"], MANAGERS, Words("客户经理", "Customer managers")),
+        (found["consents"], CONSENTS, Words("授权", "Consents")),
+    ):
+        if rows:
+            _section(to, heading)
+            put_table(rows, columns, look, to)
 
 
 def _section(to: Console, words: Words) -> None:

@@ -21,12 +21,17 @@ Row = dict[str, Any]
 
 
 def page_of(
-    customer: Customer, at: Moment, restated: Iterable[MonthRestated], changes: Sequence[Row], alerts: Iterable[Row]
+    customer: Customer,
+    at: Moment,
+    restated: Iterable[MonthRestated],
+    changes: Sequence[Row],
+    alerts: Iterable[Row],
+    profile: Row | None = None,
 ) -> Row:
     """The page of a customer at a moment; amounts in minor units of `currency`.
 
     customer: folded from all of its lines; restated: what late records changed; changes: its tier changes; alerts:
-    integrity alerts about it. outlook is null while no day is closed.
+    integrity alerts about it; profile: who it is (``customer_profile``). outlook is null while no day is closed.
     """
     basis = at.known.basis
     policies = Policies(basis.policies)
@@ -42,6 +47,7 @@ def page_of(
         "customer_id": customer.id,
         "as_of": iso(at.as_of) if at.as_of else None,
         "currency": policies.latest.currency if len(policies) else None,
+        "profile": profile,
         "tier": {key: value for key, value in TiersAt(at).row(customer).items() if key != "customer_id"},
         "aum": {"spot": sum(spot.values()) if accounts else None, "by_category": dict(sorted(spot.items()))},
         "accounts": [_account(name, account, balance, at.as_of) for name, (account, balance) in accounts.items()],

@@ -38,6 +38,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
         "worth": Entry("worth", "What each rule of triggers is worth."),
         "customer": Entry("customer", "Everything about one customer on a page."),
+        "portfolio": Entry("portfolio", "Customers of a manager, and what they hold."),
         "tiers": Entry("tiers", "Every customer's tier."),
         "aum": Entry("aum", "Balances and month averages."),
     },

@@ -58,6 +58,9 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     yield "latest", views.latest_tier_changes(7)
     yield "worklist", list(views.worklist())
     yield "worth", views.told_triggers()
+    yield "managers", list(views.managers())
+    for manager in ("M1", "M2"):
+        yield f"portfolio {manager}", list(views.portfolio(manager))
     for at in (None, *moments):
         for who in (None, *customers):
             yield f"tiers {who} {at}", list(views.tiers(who, at))
@@ -291,6 +294,24 @@ class ViewsConformance:
         ]  # fmt: skip
         assert len(answers.told_triggers("aum_drop")) == 3
         assert list(answers.worklist("M2")) == list(answers.worklist("M1", "B2")) == []
+
+    def test_a_portfolio_is_of_who_has_the_manager_now(self, world: World, answers: Answers) -> None:
+        world.take(opened("客户二", "A2", "2026-01-01", 2**40), opened("C1", "A1", "2026-01-01", 300_000_00))
+        told = [("C1", "M1", "B1"), ("客户二", "M2", "B1"), ("C3", "M1", "B2"), ("C4", "经理", "B1")]
+        for customer_id, manager_id, branch in told:
+            world.take(record("manager_assigned", customer_id, on="2026-01-05", manager_id=manager_id, branch=branch))
+        world.take(record("manager_assigned", "客户二", on="2026-01-06", manager_id="M1"), close("2026-01-31"))
+        world.put()
+        assert list(answers.managers()) == [
+            {"manager_id": "M1", "customers": 3, "aum": 2**40 + 300_000_00},
+            {"manager_id": "经理", "customers": 1, "aum": 0},
+        ]
+        assert rows(answers.portfolio("M1"), "customer_id", "state", "level", "aum", "since", "branch") == [
+            ("C1", "vip", "gold", 300_000_00, "2026-01-05", "B1"),
+            ("C3", "ordinary", None, None, "2026-01-05", "B2"),
+            ("客户二", "vip", "private", 2**40, "2026-01-06", None),
+        ]
+        assert list(answers.portfolio("M2")) == list(answers.portfolio("M9")) == []
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_every_answer_is_that_of_a_file_told_all_at_once(
