@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import asdict
 
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies, Policy, PolicyRefused
+from events.decisions import TriggerMoved
 from guanxi import policy_file
 from guanxi.derived import UNREADABLE, delete, is_cut, is_damage
 from guanxi.errors import FoundWrong, UserError
@@ -41,6 +42,7 @@ from processors.past import folded
 from processors.ports import LogBusy, Mark, ViewsUnusable
 from processors.redriving import Redrive, Redriven, folded_intake, judged
 from processors.stored import Line
+from processors.trigger_life import Manage, sealed
 from projections.differences import Difference
 from projections.feed import Freshness
 from projections.moment import Moment
@@ -116,6 +118,16 @@ class Bank:
         """
         with self._plainly():
             self._owned().take(Erase(customer_id, event_id, occurred_at, reason))
+
+    def manage(self, record: dict[str, Any]) -> list[TriggerMoved]:
+        """Take what a manager does about a trigger (``processors.trigger_life``); in the log when this returns -> steps.
+
+        Raises CommandUnfit, CannotPark.
+        """
+        work = Manage(sealed(record, self._vault))
+        with self._plainly():
+            self._owned().take(work)
+        return work.done
 
     def redrive(self, reason: str) -> list[Redriven]:
         """Take what was refused for a reason again; in the log when this returns -> what came of each.

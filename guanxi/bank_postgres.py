@@ -12,12 +12,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
 from aggregates.policy import Policies
+from events.decisions import TriggerMoved
 from guanxi.errors import FoundWrong, UserError
 from guanxi.reading import size_of
 from guanxi.reports import Blocks, Progress, Say, nothing
@@ -167,6 +169,10 @@ class PostgresBank:
     def erase(self, customer_id: str, *_: object) -> None:
         """Refused: a worker owns the customer's shard."""
         raise self._of_workers(customer_id)
+
+    def manage(self, record: dict[str, Any]) -> list[TriggerMoved]:
+        """Refused: a worker owns the customer's shard."""
+        raise self._of_workers(record["trigger_id"])
 
     def redrive(self, reason: str) -> list[Redriven]:
         """Refused: workers own the shards."""

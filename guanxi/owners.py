@@ -1,24 +1,35 @@
 """Asking the owners of a log's shards on PostgreSQL to do something, and reading in the log what came of it."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from typing import Final
+from contextlib import closing, nullcontext
+from typing import Any, Final
 
 import msgspec
 
-from events.decisions import CommandRefused, CustomerUnparked, Decision, RecordParked, RecordRedriven
+from events.decisions import (
+    CommandRefused,
+    CustomerUnparked,
+    Decision,
+    RecordParked,
+    RecordRedriven,
+    TriggerMoved,
+)
 from guanxi.errors import UserError
+from guanxi.shards import data_folder
+from infra.master_key import MASTER_VARIABLE, master_key
 from infra.postgres_commands import PostgresCommands, commands_input
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import identity_of
 from infra.postgres_session import Session, address_of
-from infra.postgres_vault import is_destroyed
+from infra.postgres_vault import PostgresVault, is_destroyed
 from processors.commands import Command, ErasureAsked, RedriveAsked, UnparkAsked, body_of
 from processors.faults import CommandUnfit
 from processors.partition import partition_of
 from processors.ports import Block
 from processors.stored import decode_lines
+from processors.trigger_life import TriggerAsked, sealed
 
 WAIT_S: Final = 30.0
 """An owner that is there answers within a second."""
@@ -42,7 +53,8 @@ class Owners:
         self._where = address.shown
         self._session = Session(address)
         try:
-            self._shards = identity_of(self._session, address.shown).shards
+            self._identity = identity_of(self._session, address.shown)
+            self._shards = self._identity.shards
         except BaseException:
             self.close()
             raise
@@ -91,6 +103,30 @@ class Owners:
         """
         found = self._ask(dict.fromkeys(range(self._shards), RedriveAsked(reason)))
         return [(number, line) for number, line in found if isinstance(line, RecordRedriven)]
+
+    def manage(self, record: dict[str, Any], environ: Mapping[str, str] = os.environ) -> list[TriggerMoved]:
+        """Take what a manager does about a trigger (``processors.trigger_life``) -> the steps that came of it.
+
+        environ: where the master key is looked for, which a note needs. Raises CommandUnfit, and UserError where nobody
+        answers or there is no key.
+        """
+        number = partition_of(record["customer_id"], self._shards)
+        with closing(self._vault(number, environ)) if "note" in record else nullcontext(None) as vault:
+            asked = TriggerAsked(record) if vault is None else sealed(record, vault)
+        steps = (line for _, line in self._ask({number: asked}) if isinstance(line, TriggerMoved))
+        return [step for step in steps if step.id == record["trigger_id"] and step.manager_id == record["manager_id"]]
+
+    def _vault(self, number: int, environ: Mapping[str, str]) -> PostgresVault:
+        """The keys of the customers of a shard. Raises UserError without the master key."""
+        file = data_folder(self._identity, environ) / "master.key"
+        if MASTER_VARIABLE not in environ and not file.exists():
+            raise UserError(
+                "a note is personal and is sealed before it is laid down, and the master key is not here",
+                str(file),
+                f"set {MASTER_VARIABLE} to what the workers have, or leave out --note",
+            )
+        master, _ = master_key(environ, file, vault_has_keys=True)
+        return PostgresVault(self._session, f"{self._where}, shard {number}", number, master)
 
     def _ask(self, commands: Mapping[int, Command]) -> list[tuple[int, Decision]]:
         """Lay commands down, a shard each, and wait until all were taken -> (shard, decision) of the blocks written since."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from aggregates.specials import judge_special
 from events import codec
-from events.decisions import CustomerUnparked
+from events.decisions import CustomerUnparked, Decision
 from events.fields import Record
 from events.refusals import Refusal
 from processors.batch import Batch
@@ -15,6 +15,8 @@ from processors.parking import Parking, origin_of
 from processors.ports import Input
 
 _NO_LINE = Refusal("not_json", "not one line of JSON")
+ENTERED: Input = ("entered", 0)
+"""Where records come from that this program makes itself."""
 PARKED: Input = ("parked", 0)
 """Where parked records come from when they are judged: their position is their line of the log."""
 
@@ -101,6 +103,23 @@ class TakingAgain(Parking):
             if keep:
                 self._moved_by(command)
                 self.commit()
+
+    def enter(self, line: bytes, place: Place, command: tuple[Input, int] | None = None) -> list[Decision]:
+        """Take a record that this program makes itself; in the log when this returns -> what was decided from it.
+
+        place: what is said of where it came from; command: input and position of the command that asks for it. Raises
+        CommandUnfit where the record is refused: then nothing is in the log. And what ``take`` raises.
+        """
+        refused: list[Refusal] = []
+        with self._ours(ENTERED, (0, 1)):
+            self.again(ENTERED, [(0, place, line)], lambda _, refusal: refused.extend([refusal] if refusal else []))
+            if refused:
+                field = f"{refused[0].field}: " if refused[0].field else ""
+                raise CommandUnfit(f"{field}{refused[0].detail} ({refused[0].reason})")
+            decided = [decision for _, decision in self._decisions]
+            self._moved_by(command)
+            self.commit()
+        return decided
 
     def _unpark(self, customer_id: str) -> None:
         shard = self.shard

@@ -17,6 +17,7 @@ from processors.owner import Erase, Owner, Unpark, Work
 from processors.ports import Head, Input
 from processors.position_reset import PositionResetAsked
 from processors.redriving import Redrive
+from processors.trigger_life import TriggerAsked
 
 
 class UnparkAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="command", tag="unpark"):
@@ -52,7 +53,7 @@ class ErasureAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
         return Erase(self.customer_id, self.event_id, self.occurred_at, self.reason, command)
 
 
-Command = UnparkAsked | RedriveAsked | ErasureAsked | PositionResetAsked
+Command = UnparkAsked | RedriveAsked | ErasureAsked | PositionResetAsked | TriggerAsked
 
 
 def commands_input(shard_number: int) -> Input:

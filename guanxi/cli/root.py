@@ -35,6 +35,7 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
     },
     "For customer managers": {
         "worklist": Entry("worklist", "What to do today, the most important first."),
+        "trigger": Entry("trigger", "Claim a trigger, say of the contact, close it."),
         "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
         "worth": Entry("worth", "What each rule of triggers is worth."),
         "customer": Entry("customer", "Everything about one customer on a page."),

@@ -132,7 +132,7 @@ class Owned:
             and not (isinstance(line, IntegrityAlerted) and line.kind == "parked_at_close")
         ]
 
-    def decided(self, kind: type[Decision]) -> list[Any]:
+    def decided(self, kind: type[Decision] | type[Record]) -> list[Any]:
         return [line for line in self.lines() if isinstance(line, kind)]
 
     def parked(self) -> list[RecordParked]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from aggregates.records import TAKE
 from events.transactions import AccountOpened
@@ -29,7 +31,7 @@ from tests.guanxi.test_shards import record
 
 AT = "2026-01-20T09:00:00.000+08:00"
 FILE = Origin(("file:a", 0), "a")
-CUSTOMER = next(f"C{n}" for n in range(9) if partition_of(f"C{n}", 2) == 1)
+CUSTOMER, OTHER, *_ = (f"C{n}" for n in range(20) if partition_of(f"C{n}", 2) == 1)
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ def worker(url: str, folder: Path) -> Iterator[list[set[str]]]:
             owners = [Owner(lambda faults, number=number: shards.open(number, faults)) for number in range(2)]
             owners[1].take(Lines(FILE, 0, record(CUSTOMER, "e1") + record(CUSTOMER, "e2")))
             owners[1].take(Lines(FILE, 2, deposit("late")))
+            owners[1].take(Lines(FILE, 3, complaint()))
             parked.extend(set(owner.keeper.shard.parked) for owner in owners)
             begun.set()
             while not stopped.wait(0.02):
@@ -72,6 +75,44 @@ def deposit(account_id: str) -> bytes:
     opened = json.loads(record(CUSTOMER, "d1", account_id=account_id, amount=5))
     del opened["category"]
     return json.dumps({**opened, "type": "deposit"}).encode() + b"\n"
+
+
+def complaint() -> bytes:
+    """A day is closed, and another customer complains."""
+    closed = {"type": "business_day_closed", "date": "2026-01-05", "event_id": "c1"}
+    filed = {"type": "complaint_filed", "complaint_id": "k1", "severity": 1, "event_id": "k1", "customer_id": OTHER}
+    same = {"source": "core", "schema_version": 1, "occurred_at": "2026-01-06T10:00:00+08:00"}
+    return b"".join(json.dumps({**same, **each}).encode() + b"\n" for each in (closed, filed))
+
+
+def about(trigger_id: str, kind: str = "trigger_claimed", manager_id: str = "M1", **more: str) -> dict[str, object]:
+    return {
+        "type": kind, "event_id": uuid.uuid4().hex, "source": "guanxi", "schema_version": 1, "customer_id": OTHER,
+        "occurred_at": "2026-01-06T12:00:00+08:00", "trigger_id": trigger_id, "manager_id": manager_id, **more,
+    }  # fmt: skip
+
+
+def test_a_manager_s_word_about_a_trigger_goes_to_the_owner_and_a_note_is_sealed(
+    url: str, tmp_path: Path, postgres_url: str
+) -> None:
+    filed = f"{OTHER}:complaint_open:k1:filed"
+    with worker(url, tmp_path), Owners(url) as owners:
+        (claimed,) = owners.manage(about(filed))
+        assert (claimed.id, claimed.step, claimed.manager_id) == (filed, "claimed", "M1")
+        with pytest.raises(CommandUnfit, match="M1 has it since 2026-01-06"):
+            owners.manage(about(filed, manager_id="M2"))
+        with pytest.raises(CommandUnfit, match="no such trigger"):
+            owners.manage(about(f"{OTHER}:complaint_open:k2:filed"))
+        noted = about(filed, "manager_contact", outcome="lost", note="搬到外地")
+        with pytest.raises(UserError, match="GUANXI_KEY"):
+            owners.manage(noted, {"XDG_DATA_HOME": str(tmp_path / "nothing")})
+        (lost,) = owners.manage(noted, {"GUANXI_KEY": (tmp_path / "master.key").read_text()})
+        assert (lost.step, lost.manager_id) == ("lost", "M1")
+        with psycopg.connect(postgres_url) as connection:
+            query = SQL("SELECT body::text FROM {}.command").format(Identifier(url.rpartition("=")[2]))
+            laid = [body for (body,) in connection.execute(query)]
+        assert len(laid) == 4
+        assert "搬到外地" not in "".join(laid)
 
 
 def test_asked_and_answered(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
