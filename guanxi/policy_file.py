@@ -1,8 +1,7 @@
 """The policy file: TOML of CONTRACT §3 -> a policy. What is wrong is told with file, line and field, all at once.
 
-Left out means the defaults of DOMAIN §4; `version` must be there. Trigger parameters (CONTRACT §5) are checked in full
-although no trigger is built yet, so that a file accepted today is accepted then. The default ladder is that of DOMAIN
-§4 in whole units of the policy's currency.
+Left out means the defaults of DOMAIN §4; `version` must be there. What a trigger may be told follows from its rule
+(``guanxi.policy_triggers``). The default ladder is that of DOMAIN §4 in whole units of the policy's currency.
 """
 
 import re
@@ -13,12 +12,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 
 from aggregates.money import exponent, scaled
 from aggregates.policy import DEFAULT_LADDER, Level, Policy
+from aggregates.triggers.catalog import RULES
 from events.codec import CURRENCIES, SOURCES
-from guanxi.policy_words import Decimal, ShareText, Strict, ascending
+from guanxi.policy_triggers import stated, tables, too_fine
+from guanxi.policy_words import Decimal, Strict
 
 _LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
 _DEFAULT_EXPONENT: Final = 2
@@ -151,7 +152,6 @@ def _all_different(texts: list[str]) -> list[str]:
 
 _Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
 _AtLeastOne = Annotated[int, Field(ge=1, le=10_000)]
-_ZeroOrMore = Annotated[int, Field(ge=0, le=10_000)]
 _Source = Annotated[str, AfterValidator(_known(SOURCES))]
 
 
@@ -178,126 +178,34 @@ class _Windows(Strict):
     restatement_months: _AtLeastOne = 12
 
 
-class _Trigger(Strict):
-    """What every trigger has."""
-
-    enabled: bool = True
-    expire_days: _AtLeastOne = 30
+_RULES: Final = {rule.code: rule.parameters for rule in RULES}
+_Triggers = tables(_RULES)
 
 
-class _Cooling(_Trigger):
-    cooldown_days: _ZeroOrMore = 30
-
-
-class _AumDrop(_Cooling):
-    share: ShareText = "0.70"
-    high_at_least: Decimal = "50000.00"
-    window_days: _AtLeastOne = 30
-
-
-class _LargeOutflow(_Cooling):
-    at_least: Decimal = "50000.00"
-    share: ShareText = "0.20"
-    times: _AtLeastOne = 2
-
-
-class _Drift(_Cooling):
-    count: _AtLeastOne = 3
-    share: ShareText = "0.20"
-    window_days: _AtLeastOne = 30
-
-
-class _PayrollStopped(_Trigger):
-    months: _AtLeastOne = 3
-    after_days: _ZeroOrMore = 5
-    window_days: _AtLeastOne = 25
-
-
-class _MaturityUpcoming(_Trigger):
-    days: _AtLeastOne = 7
-
-
-class _MaturityUnrenewed(_Trigger):
-    days: _AtLeastOne = 3
-    share: ShareText = "0.80"
-
-
-class _TierAtRisk(_Trigger):
-    from_day: Annotated[int, Field(ge=1, le=31)] = 10
-
-
-class _NearUpgrade(_TierAtRisk):
-    share: ShareText = "0.90"
-
-
-class _Dormant(_Cooling):
-    days: _AtLeastOne = 90
-    aum_at_least: Decimal = "10000.00"
-
-
-class _ComplaintOpen(_Trigger):
-    working_days: _AtLeastOne = 2
-
-
-class _Dissatisfied(_Trigger):
-    at_most: Annotated[int, Field(ge=1, le=5)] = 2
-
-
-class _CreditWarning(_Trigger):
-    overdue: Annotated[list[_AtLeastOne], Field(min_length=1), AfterValidator(ascending)] = Field(
-        default=[1, 30, 60, 90, 180]
-    )
-
-
-class _SpecialExpiring(_Trigger):
-    days: _AtLeastOne = 30
-
-
-class _Triggers(Strict):
-    """One table per code of CONTRACT §5, with its parameters and defaults."""
-
-    aum_drop: _AumDrop = _AumDrop()
-    large_outflow: _LargeOutflow = _LargeOutflow()
-    outside_platform_drift: _Drift = _Drift()
-    payroll_stopped: _PayrollStopped = _PayrollStopped()
-    maturity_upcoming: _MaturityUpcoming = _MaturityUpcoming()
-    maturity_unrenewed: _MaturityUnrenewed = _MaturityUnrenewed()
-    tier_at_risk: _TierAtRisk = _TierAtRisk()
-    near_upgrade: _NearUpgrade = _NearUpgrade()
-    downgrade_watch: _Trigger = _Trigger()
-    lapsed: _Trigger = _Trigger()
-    dormant: _Dormant = _Dormant()
-    complaint_open: _ComplaintOpen = _ComplaintOpen()
-    dissatisfied: _Dissatisfied = _Dissatisfied()
-    relationship_end: _Cooling = _Cooling()
-    credit_warning: _CreditWarning = _CreditWarning()
-    special_expiring: _SpecialExpiring = _SpecialExpiring()
-
-
-class _File(Strict):
+class _Known(Strict):
     version: _Text
     valid_from: Annotated[date, BeforeValidator(_first_of_month)] | None = None
     currency: Annotated[str, AfterValidator(_known(CURRENCIES))] = "CNY"
     calendar: _Calendar = _Calendar()
     levels: Annotated[list[_Level], Field(min_length=1)] | None = None
     windows: _Windows = _Windows()
-    triggers: _Triggers = _Triggers()
+    triggers: Any = None
 
 
-_MONEY = (("aum_drop", "high_at_least"), ("large_outflow", "at_least"), ("dormant", "aum_at_least"))
-"""Trigger parameters that are amounts."""
+_File: Any = create_model("File", __base__=_Known, triggers=(_Triggers, _Triggers()))
 
 
-def _across(file: _File) -> list[tuple[tuple[str | int, ...], str]]:
+def _across(file: _Known) -> list[tuple[tuple[str | int, ...], str]]:
     """What is wrong between fields: (place, problem)."""
     found: list[tuple[tuple[str | int, ...], str]] = []
     digits = exponent(file.currency)
+    finer = f"has more digits after the point than {file.currency} has: {digits}"
 
     def minor(place: tuple[str | int, ...], text: str) -> int | None:
         try:
             return scaled(text, digits)
         except ValueError:
-            found.append((place, f"has more digits after the point than {file.currency} has: {digits}"))
+            found.append((place, finer))
             return None
 
     before, codes = 0, set()
@@ -312,12 +220,12 @@ def _across(file: _File) -> list[tuple[tuple[str | int, ...], str]]:
                     (("levels", at, "threshold"), "should be above the one before" if at else "should be above 0")
                 )
             before = threshold
-    for code, parameter in _MONEY:
-        minor(("triggers", code, parameter), getattr(getattr(file.triggers, code), parameter))
+    for code, parameter in too_fine(file.triggers, _RULES, digits):
+        found.append((("triggers", code, parameter), finer))
     return found
 
 
-def _policy(file: _File) -> Policy:
+def _policy(file: _Known) -> Policy:
     digits = exponent(file.currency)
     if file.levels is None:
         # Whole units in every currency: 200,000 yuan, 200,000 yen.
@@ -335,6 +243,7 @@ def _policy(file: _File) -> Policy:
         sources=None if sources is None else tuple(sources),
         ladder=ladder,
         **file.windows.model_dump(),
+        triggers=stated(file.triggers, _RULES, digits),
     )
 
 

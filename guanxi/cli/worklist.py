@@ -8,7 +8,7 @@ import click
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, Look, Row, level, show, term, text
-from guanxi.cli.triggers import says
+from guanxi.cli.triggers import named, says
 from guanxi.cli.words import STAKES, STEPS, Words
 from projections.worklist import SHOWN, first_to_do
 
@@ -28,7 +28,7 @@ LISTING = Listing(
         Column(Words("序号", "No."), text("place"), right=True),
         Column(Words("客户", "Customer"), text("customer_id")),
         Column(Words("等级", "Level"), level("level")),
-        Column(Words("预警", "Trigger"), text("code")),
+        Column(Words("预警", "Trigger"), named),
         Column(Words("进展", "Step"), term("step", STEPS)),
         Column(Words("触发日", "Raised"), text("raised_on")),
         Column(Words("排序依据", "Why here"), why_here),

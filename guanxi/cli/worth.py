@@ -8,6 +8,7 @@ import click
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, Look, Row, show, text
+from guanxi.cli.triggers import a_code, named
 from guanxi.cli.words import Words
 from projections.worth import AFTER_DAYS, CLAIMED_WITHIN_DAYS, worth_rows
 
@@ -58,7 +59,7 @@ def listing(by: str) -> Listing:
     return Listing(
         (by, *_COUNTS),
         (
-            Column(_NAMES[by], text(by)),
+            Column(_NAMES[by], named if by == "code" else text(by)),
             Column(Words("触发", "Raised"), text("raised"), right=True),
             Column(Words("撤回", "Withdrawn"), text("withdrawn"), right=True),
             Column(
@@ -79,7 +80,7 @@ def listing(by: str) -> Listing:
 @click.option(
     "--by", type=click.Choice(("code", "branch", "manager")), default="code", help="Counted by; default: code."
 )
-@click.option("--code", metavar="CODE", help="Only triggers of this rule.")
+@click.option("--code", metavar="CODE", callback=a_code, help="Only triggers of this rule.")
 @common
 @click.pass_obj
 def command(asked: Asked, by: str, code: str | None) -> None:

@@ -165,3 +165,10 @@ def test_what_rules_are_worth_in_rows_and_on_the_screen(log: str) -> None:
     ):
         assert text in shown
     assert run("worth", "--by", "day", "--log", log).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["triggers", "worth"])
+def test_a_rule_that_there_is_not_is_a_wrong_call(log: str, command: str) -> None:
+    result = run(command, "--code", "aum_fall", "--log", log)
+    assert result.exit_code == 2
+    assert "there is no rule aum_fall; there are aum_drop, " in result.stderr

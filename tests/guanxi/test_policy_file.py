@@ -54,6 +54,7 @@ def test_the_example_of_the_contract() -> None:
         currency="CNY",
         sources=("core", "funds"),
         ladder=DEFAULT_LADDER[:1],
+        triggers={"aum_drop": {"share": [70, 100], "high_at_least": 50_000_00, "window_days": 30, "cooldown_days": 30}},
     )
     assert content["valid_from"] == "2026-01-01"
     assert content["triggers"] == {
