@@ -9,8 +9,10 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from aggregates.account import balance_of, month_sum
-from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from
+from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from, month_of
 from aggregates.packing import number_of
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
@@ -19,6 +21,7 @@ from projections.counts import Counts
 from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
 from projections.differences import Difference, differences
 from projections.feed import Basis, Freshness, Projection, Row
+from projections.forecast import forecast_rows, foretold_on
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
 from projections.parked import Parked, parked_rows
@@ -167,13 +170,26 @@ class Answers:
                 yield from tier_rows(self._rows(sql, values, few=few), self.basis())
                 return
             kept: Any = self._rows(self._select(Aum.table, ("customer_id", "state"), where), values, few=few)
-            lines: Any = self._rows(
-                f"SELECT customer_id, content FROM {self._from('tier_story')} AS s "
-                f"WHERE block <= ? {where.replace('WHERE', 'AND')} ORDER BY customer_id, log_line",
-                [at.known.basis.block, *values],
-                few=few,
-            )
-            yield from tier_rows_at(kept, stories(lines), at)
+            yield from tier_rows_at(kept, stories(self._tier_lines(at, customer)), at)
+
+    def forecast(self, at: Moment | None = None) -> Iterator[dict[str, Any]]:
+        """Rows of `guanxi tiers --forecast`, ordered by customer_id bytes (``projections.forecast``)."""
+        with self._standing():
+            at = at or self.moment()
+            day = foretold_on(at)
+            sums = self._amounts(month_of(day), replace(at, as_of=day)) if day else []
+            kept: Any = self._rows(self._select(Aum.table, ("customer_id", "state")))
+            yield from forecast_rows(kept, stories(self._tier_lines(at)), at, sums)
+
+    def _tier_lines(self, at: Moment, customer: str | None = None) -> Any:
+        """(customer_id, packed line) of the lines about tiers known by then, of everyone or one customer, in order."""
+        where, values = ("", []) if customer is None else ("AND customer_id = ?", [customer])
+        return self._rows(
+            f"SELECT customer_id, content FROM {self._from('tier_story')} AS s "
+            f"WHERE block <= ? {where} ORDER BY customer_id, log_line",
+            [at.known.basis.block, *values],
+            few=customer is not None,
+        )
 
     def aum(
         self, by: By = "total", month: str | None = None, customer: str | None = None, at: Moment | None = None

@@ -232,6 +232,10 @@ class PostgresAnswers(Answers):
         """See ``Answers.tiers``."""
         return self._merged(customer, at, lambda shard, part: shard.tiers(customer, part))
 
+    def forecast(self, at: Moment | None = None) -> Iterator[Change]:
+        """See ``Answers.forecast``; each row by the days that its shard has closed."""
+        return self._merged(None, at, lambda shard, part: shard.forecast(part))
+
     def aum(
         self, by: By = "total", month: str | None = None, customer: str | None = None, at: Moment | None = None
     ) -> Iterator[Change]:

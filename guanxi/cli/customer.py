@@ -23,6 +23,7 @@ from guanxi.cli.render import (
     amount,
     console,
     level,
+    months,
     pairs,
     put_json_lines,
     put_table,
@@ -155,18 +156,14 @@ def _tier(tier: Row, look: Look) -> list[tuple[Words, str]]:
     if tier["since"]:
         rows.append((Words("自", "Since"), tier["since"]))
     if tier["state"] == "vip":
-        rows.append((Words("降级关注期", "Watch"), _month_count(tier["watch"])))
-        rows.append((Words("低于门槛", "Below entry"), _month_count(tier["below_entry"])))
+        rows.append((Words("降级关注期", "Watch"), months(tier["watch"])))
+        rows.append((Words("低于门槛", "Below entry"), months(tier["below_entry"])))
     if tier["state"] == "lapsed":
-        rows.append((Words("宽限", "Grace left"), _month_count(tier["grace_left"])))
+        rows.append((Words("宽限", "Grace left"), months(tier["grace_left"])))
     if tier["until"]:
         rows.append((Words("特殊至", "Until"), tier["until"]))
     rows.append((Words("政策", "Policy"), tier["policy_version"] or "-"))
     return rows
-
-
-def _month_count(months: int) -> str:
-    return f"{months} 个月 month{'' if months == 1 else 's'}"
 
 
 def _money(found: dict[str, Any], look: Look) -> list[tuple[Words, str]]:
@@ -193,6 +190,12 @@ def _outlook(found: Row, look: Look) -> list[tuple[Words, str]]:
             rows.append((words, f"{look.level(top_up['level'])}  {_asked(top_up['amount'], found['days_left'], look)}"))
     if found["days_left"]:
         rows.append((Words("如余额不变，月末", "At month end, if all stays"), _month_end(found["month_end"], look)))
+    for key, words in (
+        ("to_downgrade", Words("距降级", "Until downgrade")),
+        ("to_exit", Words("距退出", "Until exit")),
+    ):
+        if found[key] is not None:
+            rows.append((words, f"{months(found[key])}，如每月都未达标 if every month is missed"))
     return rows
 
 
@@ -204,7 +207,7 @@ def _month_end(moves: list[Row], look: Look) -> str:
     for move in moves:
         count = move["watch"] or move["below_entry"] or move["grace_left"]
         kind = KINDS[move["kind"]] if move["kind"] else Words("累计", "Counted")
-        counted = f"，{_month_count(count)}" if count else ""
+        counted = f"，{months(count)}" if count else ""
         told.append(f"{kind} → {standing(move, look)}{counted}")
     return "; ".join(told)
 

@@ -8,10 +8,11 @@ from aggregates.as_of import balance_minor
 from aggregates.customer import Customer, months_known, standing
 from aggregates.dates import Day, Month, days_in, iso, iso_month, month_from, month_of
 from aggregates.money import average
-from aggregates.outlook import Outlook, TopUp, month_end, month_so_far, outlook
+from aggregates.outlook import Outlook, TopUp, month_end, month_so_far, months_left, outlook
 from aggregates.policy import Policies, Policy
 from aggregates.tiers import Move, last_closed_month
 from events.decisions import MonthRestated
+from projections.forecast import foretold_on, is_foretold
 from projections.moment import Moment
 from projections.tiers import TiersAt
 
@@ -72,15 +73,9 @@ def _account(account_id: str, account: Account, balance: int, as_of: Day) -> Row
     }
 
 
-def _closed_through(at: Moment) -> Day:
-    """The last closed day that the page may look at; 0: none."""
-    closed = at.known.basis.closed_through
-    return min(closed, at.as_of) if at.as_of else closed
-
-
 def _last_months(customer: Customer, at: Moment) -> dict[Month, int]:
     """Sums of the last closed months that are known, ascending, those brought forward among them."""
-    first, closed = at.known.basis.first_month, _closed_through(at)
+    first, closed = at.known.basis.first_month, foretold_on(at)
     if not first:
         return {}
     last = max(last_closed_month(closed), first - 1) if closed else first - 1
@@ -108,12 +103,12 @@ def _month(month: Month, total: int, policies: Policies) -> Row:
 
 
 def _outlook(customer: Customer, at: Moment, policies: Policies) -> Row | None:
-    day = _closed_through(at)
-    if not day or not customer.accounts:
+    day, tier = foretold_on(at), TiersAt(at).stood(customer).tier
+    if not day or not is_foretold(tier, has_accounts=bool(customer.accounts)):
         return None
     so_far = month_so_far(customer.accounts.values(), day)
     policy: Policy = policies.at(month_of(day))
-    tier = TiersAt(at).stood(customer).tier
+    left = months_left(tier, policy) if tier.watch or tier.below_entry else None
     found: Outlook = outlook(tier, so_far, policy)
     moves = month_end(tier, so_far, policy) if so_far.days_left else ()
     return {
@@ -124,6 +119,8 @@ def _outlook(customer: Customer, at: Moment, policies: Policies) -> Row | None:
         "hold": _top_up(found.hold),
         "reach": _top_up(found.reach),
         "month_end": [_move(move) for move in moves],
+        "to_downgrade": left.to_downgrade if left else None,
+        "to_exit": left.to_exit if left else None,
     }
 
 

@@ -82,6 +82,11 @@ def count(key: str) -> Callable[[Row, Look], str]:
     return lambda row, _: str(row[key]) if row[key] else "-"
 
 
+def months(number: int) -> str:
+    """A number of months in both languages."""
+    return f"{number} 个月 month{'' if number == 1 else 's'}"
+
+
 def amount(key: str) -> Callable[[Row, Look], str]:
     """The cell of an amount in minor units."""
     return lambda row, look: look.money(row[key])

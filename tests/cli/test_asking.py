@@ -87,7 +87,7 @@ def test_a_customers_page_as_one_object(rows: Rows) -> None:
     assert page["outlook"] == {
         "date": "2026-05-10", "days_left": 21, "month_to_date": 200_000_00, "projected": 200_000_00,
         "hold": {"level": "gold", "amount": 0}, "reach": {"level": "platinum", "amount": 442_857_15},
-        "month_end": [],
+        "month_end": [], "to_downgrade": None, "to_exit": None,
     }  # fmt: skip
     assert [change["id"] for change in page["tier_changes"]] == ["C1:1"]
     assert page["restatements"] == []
@@ -122,6 +122,7 @@ def test_what_went_wrong_with_a_customer_is_on_the_page(ask: Ask) -> None:
     ("command", "heads"),
     [
         (("tiers",), ("Customer", "降级关注期")),
+        (("tiers", "--forecast"), ("Customer", "预计月日均")),
         (("tier-changes",), ("Effective", "月日均")),
         (("aum",), ("金融资产", "AUM")),
         (("aum", "--month", "2026-04"), ("月日均", "Month average")),
@@ -140,8 +141,8 @@ def test_a_table_has_headings_in_both_languages_and_says_how_fresh_it_is(
 @pytest.mark.parametrize(
     "command",
     [
-        ("tiers",), ("tier-changes",), ("aum",), ("aum", "--by", "category"), ("aum", "--month", "2026-04"),
-        ("aum", "--month", "2026-04", "--by", "account"), ("rejected",),
+        ("tiers",), ("tiers", "--forecast"), ("tier-changes",), ("aum",), ("aum", "--by", "category"),
+        ("aum", "--month", "2026-04"), ("aum", "--month", "2026-04", "--by", "account"), ("rejected",),
     ],
 )  # fmt: skip
 def test_csv_has_the_keys_of_the_json_lines_in_their_order(ask: Ask, rows: Rows, command: tuple[str, ...]) -> None:

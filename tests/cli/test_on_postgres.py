@@ -70,7 +70,8 @@ def test_both_took_the_same(banks: Banks) -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        "tiers", "tiers --as-of 2025-03-15", "tier-changes", "tier-changes --as-of 2025-03-31", "aum", "aum --by account",
+        "tiers", "tiers --as-of 2025-03-15", "tiers --forecast", "tiers --forecast --as-of 2025-02-11",
+        "tier-changes", "tier-changes --as-of 2025-03-31", "aum", "aum --by account",
         "aum --by category --month 2025-02", "aum --as-of 2025-02-11", "aum --month 2025-02 --as-of 2025-02-11 --by account",
     ],
 )  # fmt: skip

@@ -62,6 +62,7 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     for manager in ("M1", "M2"):
         yield f"portfolio {manager}", list(views.portfolio(manager))
     for at in (None, *moments):
+        yield f"forecast {at}", list(views.forecast(at))
         for who in (None, *customers):
             yield f"tiers {who} {at}", list(views.tiers(who, at))
             yield f"alerts {who} {at}", list(views.alerts(who, at))
