@@ -62,7 +62,7 @@ def _post(
     """Move the accounts, and count that for the control totals as any other money."""
     shard.count(source, booked_on, sum(delta for _, delta in legs))
     for account_id, delta in legs:
-        shard.post(customer.accounts[account_id], DAYS[value_date], delta)
+        shard.post(customer, customer.accounts[account_id], DAYS[value_date], delta)
 
 
 def _noticed(shard: "Shard", r: LoanOverdue) -> None:

@@ -21,7 +21,6 @@ from aggregates.checks import (
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
 from aggregates.interactions import take_claim, take_complaint, take_contact, take_interaction, take_resolution
-from aggregates.interactions import take_complaint, take_interaction, take_resolution
 from aggregates.lending import take_loan, take_word_on_loan
 from aggregates.loans import gain_of
 from aggregates.master_data import MASTER_DATA, take_erasure, take_master_data, unless_erased

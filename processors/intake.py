@@ -6,7 +6,7 @@ for reasons of the machine raises: the state in memory is then worthless and the
 So is it where our own code fails (OurFault), but what failed is remembered in `faults`, and the next attempt parks it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -47,7 +47,7 @@ from events.transactions import (
     Reversal,
     ValuationUpdated,
 )
-from processors.archive import Archive, key_of
+from processors.archive import LINE_BITS, Archive, key_of
 from processors.batch import Batch
 from processors.closes import looked_at
 from processors.erased import is_same, kept, sealed_original
@@ -111,8 +111,12 @@ class Intake(Erasing):
             self._inputs.setdefault(origin.input, (begins, begins))
             self._take(origin, places, lines, records, shortest, mark)
 
-    def take_messages(self, origin: Origin, messages: Messages, mark: Behind | None = None) -> None:
-        """Take what was read from a partition; in the log when this returns.
+    def take_messages(
+        self, origin: Origin, messages: Messages, mark: Behind | None = None, *, more: bool = False
+    ) -> None:
+        """Take what was read from a partition; in the log when this returns, or, if `more` follows, with what does.
+
+        more: of other partitions, taken by the next call into the same block.
 
         A key that is not the customer, or a customer of another partition, is refused `key_mismatch` (CONTRACT §1). Closes
         are not among them (``take_close``): one that is, is refused. Raises as ``take`` does.
@@ -126,7 +130,7 @@ class Intake(Erasing):
                     records[at] = refusal
             stands = self.log.head().inputs.get(origin.input, 0)
             self._inputs[origin.input] = (stands, stands)
-            self._take(origin, messages.places, lines, records, shortest, mark)
+            self._take(origin, messages.places, lines, records, shortest, mark, more=more)
 
     def take_close(
         self, copies: Mapping[Input, int], line: bytes, marks: Mapping[Input, Mark], calendar: int | None = None
@@ -190,10 +194,12 @@ class Intake(Erasing):
         records: Sequence[Any],
         shortest: list[bytes],
         mark: Behind | None,
+        *,
+        more: bool = False,
     ) -> None:
         """places: position of each line, and the one behind the last."""
         batch = self._batch = self._look_up(records)
-        self._mark = mark
+        self._mark, self._marked = mark, origin.input
         self._hold(origin, places)
         run = enumerate(records)
         waits = 0  # records from here on were taken, decided nothing and are not in the block yet
@@ -215,7 +221,10 @@ class Intake(Erasing):
             raise
         self._append_plain(shortest, waits, len(records))
         self._reach(origin, places, len(lines))
-        self.commit()
+        if more:
+            self._gather(self.log.head().block + 1)
+        else:
+            self.commit()
         self._mark = None  # what is decided between batches has none
 
     def _append_plain(self, shortest: list[bytes], start: int, end: int) -> None:
@@ -254,11 +263,18 @@ class Intake(Erasing):
         """Which records of a batch may be known already: in the log, or earlier in the batch itself."""
         batch = Batch(records)
         for month, at in batch.by_month():
-            for place, position in self.ids.lookup(month, batch.keys[at]):
+            found = self.ids.lookup(month, batch.keys[at])
+            self._readable(position for _, position in found)
+            for place, position in found:
                 where = int(at[place])
                 batch.known.setdefault(where, []).append(position)
                 batch.odd.add(where)
         return batch
+
+    def _readable(self, positions: Iterable[int]) -> None:
+        """Write the block that is being made where one of the positions is in it: it cannot be read before."""
+        if max(positions, default=0) >> LINE_BITS > self.log.head().block:
+            self.commit()
 
     # ------------------------------------------------------------------------------------------ one record
 
@@ -411,6 +427,7 @@ class Intake(Erasing):
                 )
             ):
                 return record
+        self._readable(self.ids.find(key_of(source, named.event_id)))
         return self.archive.original(self.ids, reversal.customer_id, source, named.event_id)
 
     # ------------------------------------------------------------------------------------------ calendar

@@ -63,6 +63,7 @@ class Making:
         self._tell, self._now = tell, now
         self._inputs: dict[Input, tuple[int, int]] = {}
         self._mark: Behind | None = None
+        self._marked: Input = ("", 0)
         self._marks: dict[Input, Mark] = {}
         self._batch = no_batch()
         self._together = False
@@ -74,7 +75,9 @@ class Making:
         self._customers = array("I")
         self._decisions: list[tuple[int, Decision]] = []
         self._erasing: list[str] = []
-        self._duplicates = 0
+        self._duplicates = self._records = 0
+        self._facts: Counter[str] = Counter()
+        self._brought: list[tuple[int, CustomerBroughtForward]] = []
 
     def decide(self, decision: Decision, customer_id: str) -> None:
         """Put a decision, already evolved, into the block."""
@@ -116,50 +119,32 @@ class Making:
         if not self._lines and not inputs:
             self._together = False
             return
-        batch = self._batch
-        placed = batch.placed[batch.added : batch.reached]
-        records = batch.records[batch.added : batch.reached]
-        if placed.min(initial=0) < 0:
-            records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
-        facts = Counter(map(type, records))
-        marks = {source: self._mark(batch.reached) for source in inputs} if self._mark else self._marks
+        self._gather(self.log.head().block + 1)
         self.vault.commit()
         at_clock = self._now()
         block = self.log.append(
             Draft(
                 lines=self._lines,
-                facts=len(records),
+                facts=self._records,
                 customers=np.asarray(self._customers, dtype="<u4").tobytes(),
                 inputs=inputs,
-                marks=marks,
+                marks=self._marks,
                 duplicates=self._duplicates,
                 at=at_clock,
             )
         )
-        self._add_ids(block)
-        self.counts.taken += len(records)
+        self.counts.taken += self._records
         self.counts.decisions += len(self._decisions)
-        by_type = {type_name(t): n for t, n in facts.items()}
-        first = self.log.head().lines - len(self._lines)
-        brought: list[tuple[int, CustomerBroughtForward]] = []
-        if CustomerBroughtForward in facts:
-            # As they stand in the log: what is sealed there is told to nobody in the clear.
-            where = placed[placed >= 0].tolist()
-            for line, record in zip(where, records, strict=True):
-                if isinstance(record, CustomerBroughtForward):
-                    stored = decode_line(self._lines[line])
-                    assert isinstance(stored, CustomerBroughtForward)
-                    brought.append((first + line, stored))
         self._tell(
             told_of(
                 self.shard,
                 block,
                 at_clock,
                 self.log.head().lines,
-                by_type,
+                dict(self._facts),
                 self._duplicates,
                 self._decisions,
-                brought,
+                self._brought,
             )
         )
         self._inputs = {source: (end, end) for source, (_, end) in self._inputs.items()}
@@ -178,6 +163,33 @@ class Making:
         if self.shard.erased:
             for customer_id in self.vault.not_destroyed(self.shard.erased):
                 self.vault.destroy(customer_id)
+
+    def _gather(self, block: int) -> None:
+        """Count what was judged of the batch to the block that is being made; another batch may follow into it.
+
+        block: its number. Its ids are known from now on, though the block cannot be read yet: see ``Intake._readable``.
+        """
+        batch = self._batch
+        start, end = self._inputs.get(self._marked, (0, 0))
+        if self._mark is not None and start != end:
+            self._marks[self._marked] = self._mark(batch.reached)
+        placed = batch.placed[batch.added : batch.reached]
+        records = batch.records[batch.added : batch.reached]
+        if placed.min(initial=0) < 0:
+            records = [record for record, line in zip(records, placed, strict=True) if line >= 0]
+        facts = Counter(map(type, records))
+        self._records += len(records)
+        self._facts.update({type_name(t): n for t, n in facts.items()})
+        if CustomerBroughtForward in facts:
+            # As they stand in the log: what is sealed there is told to nobody in the clear.
+            first = self.log.head().lines
+            where = placed[placed >= 0].tolist()
+            for line, record in zip(where, records, strict=True):
+                if isinstance(record, CustomerBroughtForward):
+                    stored = decode_line(self._lines[line])
+                    assert isinstance(stored, CustomerBroughtForward)
+                    self._brought.append((first + line, stored))
+        self._add_ids(block)
 
     def _add_ids(self, block: int) -> None:
         batch = self._batch

@@ -115,9 +115,9 @@ class Received(msgspec.Struct, frozen=True):
     messages: Messages
     mark: Behind | None = None
 
-    def take(self, intake: Intake) -> None:
-        """See Work."""
-        intake.take_messages(self.origin, self.messages, self.mark)
+    def take(self, intake: Intake, *, more: bool = False) -> None:
+        """See Work; more: follows into the same block."""
+        intake.take_messages(self.origin, self.messages, self.mark, more=more)
 
     def left(self, head: Head) -> "Received | None":
         """See Work."""
@@ -144,6 +144,31 @@ class Received(msgspec.Struct, frozen=True):
             all_.values[start:end],
         )
         return Received(self.origin, part, behind)
+
+
+class Several(msgspec.Struct, frozen=True):
+    """Messages of several partitions, each one once: one block."""
+
+    parts: tuple[Received, ...]
+
+    def take(self, intake: Intake) -> None:
+        """See Work."""
+        *first, last = self.parts
+        for part in first:
+            part.take(intake, more=True)
+        last.take(intake)
+
+    def left(self, head: Head) -> "Several | None":
+        """See Work."""
+        left = tuple(filter(None, (part.left(head) for part in self.parts)))
+        return Several(left) if left else None
+
+    def halves(self) -> "tuple[Several, Several] | None":
+        """See Work."""
+        if len(self.parts) > 1:
+            return Several(self.parts[:1]), Several(self.parts[1:])
+        halves = self.parts[0].halves()
+        return (Several(halves[:1]), Several(halves[1:])) if halves else None
 
 
 class Close(msgspec.Struct, frozen=True):

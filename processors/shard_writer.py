@@ -24,7 +24,7 @@ from processors.inputs import Fetched
 from processors.intake import Origin
 from processors.keeper import Keeper
 from processors.marks import behind, mark_of
-from processors.owner import Close, Owner, Received, Stray
+from processors.owner import Close, Owner, Received, Several, Stray
 from processors.ports import Input
 from processors.positions import Found, Stand, findings, stands_of
 
@@ -122,6 +122,13 @@ class _Read:
     def taken(self, position: int) -> None:
         while self._parts and self._parts[0][0] <= position:
             self._gone += self._parts.popleft()[1]
+
+
+def _take_together(owner: Owner, parts: dict[Input, Received]) -> None:
+    """Take what was read of several topics into one block, and forget it."""
+    if parts:
+        owner.take(Several(tuple(parts.values())))
+        parts.clear()
 
 
 class ShardWriter:
@@ -233,8 +240,19 @@ class ShardWriter:
         while self._inbox:
             self._hand_over(waits, self._inbox.popleft())
         done = 0
+        together: dict[Input, Received] = {}
         while done < RECORDS_A_PIECE and (step := waits.step()) is not None:
-            done += self._take(owner, step)
+            if isinstance(step, gate.Take):
+                part = self._received(owner, step)
+                if part.origin.input in together:
+                    _take_together(owner, together)
+                together[part.origin.input] = part
+                done += len(step.messages.values)
+            else:
+                _take_together(owner, together)
+                self._take(owner, step)
+                done += 1
+        _take_together(owner, together)
         self._more = done >= RECORDS_A_PIECE
         self.worked = done
 
@@ -256,21 +274,20 @@ class ShardWriter:
             ]
         waits.add(fetched.input[0], fetched.offsets, fetched.keys, fetched.values, calendar)
 
-    def _take(self, owner: Owner, step: gate.Step) -> int:
-        """Take one step of the gate -> how many records it was."""
-        if isinstance(step, gate.Take):
-            messages = step.messages
-            source = (messages.topic, self.number)
-            stands = owner.keeper.log.head().marks.get(source)
-            owner.take(Received(Origin(source), messages, behind(messages, self._topic_id(source), stands)))
-            return len(messages.values)
+    def _received(self, owner: Owner, step: gate.Take) -> Received:
+        messages = step.messages
+        source = (messages.topic, self.number)
+        stands = owner.keeper.log.head().marks.get(source)
+        return Received(Origin(source), messages, behind(messages, self._topic_id(source), stands))
+
+    def _take(self, owner: Owner, step: gate.Close | gate.Stray) -> None:
+        """Take what was published in the calendar."""
         if isinstance(step, gate.Close):
             marks = {source: mark_of(self._topic_id(source), at, step.line) for source, at in step.copies.items()}
             owner.take(Close(step.copies, step.line, marks, step.calendar))
-            return 1
-        mark = mark_of(self._topic_id(step.copy), step.offset, step.value)
-        owner.take(Stray(step.copy, step.offset, step.value, step.calendar, mark))
-        return 1
+        else:
+            mark = mark_of(self._topic_id(step.copy), step.offset, step.value)
+            owner.take(Stray(step.copy, step.offset, step.value, step.calendar, mark))
 
     def _topic_id(self, source: Input) -> str:
         return self._topic_ids.get(source, "")

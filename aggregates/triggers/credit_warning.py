@@ -7,6 +7,7 @@ from aggregates.triggers.view import CreditSign, LoanStep, View
 from events.decisions import Cause
 from events.fields import Record
 from events.interactions import ManagerContact
+from events.transactions import LoanClassified, LoanOverdue
 
 CLASSES = {"normal": "正常", "special_mention": "关注", "substandard": "次级", "doubtful": "可疑", "loss": "损失"}
 """Classes of loans from good to bad, with the words of the screens."""
@@ -100,5 +101,5 @@ RULE = Rule(
     find=find,
     on_record=on_record,
     holds=holds,
-    records=(ManagerContact,),
+    records=(LoanClassified, LoanOverdue, ManagerContact),
 )

@@ -285,7 +285,15 @@ class Seen:
 
     def loan_steps(self) -> Sequence[LoanStep]:
         """See View."""
-        return ()
+        known, closed_through = self._customer.loans, self._shard.closed_through
+        if not known:
+            return ()
+        return [
+            LoanStep(loan_id, step.kind, step.before, step.after, step.day, step.cause)
+            for loan_id, loan in known.items()
+            for step in loan.steps
+            if not closed_through or step.taken > closed_through
+        ]
 
     def is_working(self, day: Day) -> bool:
         """See View."""

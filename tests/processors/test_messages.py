@@ -12,10 +12,10 @@ from processors.closes import close_in
 from processors.intake import Origin
 from processors.messages import Messages
 from processors.partition import murmur2, partition_of
-from processors.ports import Mark
+from processors.ports import Input, Mark
 from tests.dsl.door import Door
-from tests.dsl.parking import Owned
-from tests.dsl.records import close, deposit, granted, opened
+from tests.dsl.parking import Failing, Owned
+from tests.dsl.records import close, deposit, granted, opened, reversal
 
 PARTITIONS = 4
 HERE, THERE = "C1", "C3"
@@ -219,3 +219,82 @@ def test_an_owner_takes_what_the_calendar_brought() -> None:
         ("day_already_closed", CALENDAR, 41),
         ("not_json", CALENDAR, 42),
     ]
+
+
+# ------------------------------------------------------------------------------------------ several topics, one block
+
+
+ANOTHER = ("another input with the same records", 0)
+
+
+def received(*sent: Sent, topic: str = TRANSACTIONS, first: int = 0, source: Input | None = None) -> owner.Received:
+    found = messages(*sent, topic=topic, first=first)
+    return owner.Received(
+        Origin(source or (topic, PARTITION)), found, lambda taken: Mark(found.places[taken], topic, 0)
+    )
+
+
+GRANTED = granted(HERE, "gold", on="2026-01-02", id="g1")
+OF_CUSTOMERS = (CUSTOMERS, PARTITION)
+
+
+def test_what_several_topics_hold_is_one_block() -> None:
+    owned, apart = Owned(), Owned()
+    blocks = owned.log.head().block
+    work = owner.Several((received(A1, D1), received(GRANTED, (HERE.encode(), b"{"), topic=CUSTOMERS, first=7)))
+    owned.owner.take(work)
+    for part in work.parts:
+        apart.owner.take(part)
+    head = owned.log.head()
+    assert head.block == blocks + 1
+    assert head.inputs == {INPUT: 2, OF_CUSTOMERS: 9} == apart.log.head().inputs
+    assert (
+        head.marks == {INPUT: Mark(2, TRANSACTIONS, 0), OF_CUSTOMERS: Mark(9, CUSTOMERS, 0)} == apart.log.head().marks
+    )
+    assert owned.about(HERE) == apart.about(HERE)
+    assert owned.counts == apart.counts == (3, 0, 1, 0)
+    assert owned.log.block(head.block).facts == 3
+    assert work.left(head) is None
+
+
+def test_what_an_earlier_topic_of_the_block_brought_is_known_to_a_later_one() -> None:
+    owned = Owned()
+    again = owner.Several((received(A1, D1), received(D1, source=ANOTHER)))
+    owned.owner.take(again)
+    assert owned.counts == (2, 1, 0, 0)
+    other = deposit(HERE, "A1", "3.00", on="2026-01-02", id="d2")
+    owned.owner.take(owner.Several((received(D2, first=2), received(other, first=1, source=ANOTHER))))
+    assert owned.counts == (3, 1, 1, 0)
+    assert [each.reason for each in owned.decided(RecordRefused)] == ["id_reused_with_other_content"]
+
+
+def test_a_reversal_finds_what_an_earlier_topic_of_the_block_brought() -> None:
+    owned, file = Owned(), Owned()
+    back = reversal(HERE, "d1", at="2026-01-03T10:00:00+08:00", id="r1")
+    owned.owner.take(owner.Several((received(A1, D1, D2), received(back, source=ANOTHER))))
+    file.send(A1, D1, D2, back)
+    assert owned.counts == file.counts == (4, 0, 0, 0)
+    assert owned.about(HERE) == file.about(HERE)
+
+
+def test_where_our_code_fails_in_one_topic_nothing_of_the_others_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    owned = Owned()
+    Failing(monkeypatch).rule(lambda found: getattr(found, "event_id", "") == "g1")
+    owned.owner.take(owner.Several((received(A1, D1), received(GRANTED, topic=CUSTOMERS))))
+    assert owned.restarts == 1
+    assert owned.counts == (2, 0, 0, 1)
+    assert owned.log.head().inputs == {INPUT: 2, OF_CUSTOMERS: 1}
+    assert list(owned.shard.parked) == [HERE]
+
+
+def test_several_topics_part_by_topic_and_then_by_record() -> None:
+    owned = Owned()
+    both = owner.Several((received(A1, D1), received(GRANTED, topic=CUSTOMERS)))
+    first, second = both.halves() or pytest.fail("they part")
+    assert [each.parts[0].origin.input for each in (first, second)] == [INPUT, OF_CUSTOMERS]
+    assert [len(each.parts[0].messages.values) for each in first.halves() or ()] == [1, 1]
+    assert second.halves() is None
+    owned.owner.take(first)
+    left = both.left(owned.log.head())
+    assert left is not None
+    assert [part.origin.input for part in left.parts] == [OF_CUSTOMERS]
