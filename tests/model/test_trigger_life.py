@@ -1,5 +1,6 @@
 """The life of a trigger on the model itself (DOMAIN §5): how often, claims and contacts, expiry, withdrawal, order."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from tests.model.trigger_core import Desk, desk
@@ -103,6 +104,20 @@ def test_a_drop_that_gets_worse_is_told_again() -> None:
     one.money("fee_charged", "2025-01-05", 49_000)
     one.close_through("2025-01-09")
     assert one.raised("aum_drop") == ["2025-01-02", "2025-01-04", "2025-01-05"]  # nothing is 70% of nothing
+
+
+def test_an_older_one_that_is_still_open_holds_the_next_back() -> None:
+    one = desk(100_000, {"version": "v", "triggers": {"aum_drop": {"high_at_least": "10.00", "cooldown_days": 2}}})
+    one.money("fee_charged", "2025-01-02", 30_000)
+    one.close("2025-01-02")
+    one.money("fee_charged", "2025-01-03", 21_000)
+    one.close("2025-01-03")
+    assert one.raised("aum_drop") == ["2025-01-02", "2025-01-03"]
+    for on, key in (("2025-01-04", "2025-01-03"), ("2025-01-08", "2025-01-02")):
+        one.close_through(str(date.fromisoformat(on) - timedelta(days=1)))
+        one.send("manager_contact", on, trigger_id=f"C1:aum_drop:{key}", manager_id="M", outcome="no_need")
+        one.close(on)
+    assert one.raised("aum_drop") == ["2025-01-02", "2025-01-03", "2025-01-08"]
 
 
 def test_an_outflow_twice_as_large_is_told_again() -> None:

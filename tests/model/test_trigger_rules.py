@@ -217,6 +217,24 @@ def test_dissatisfied(score: int, raised: bool) -> None:
     assert one.told("dissatisfied") == ([("raised", "r", "2025-01-02")] if raised else [])
 
 
+def test_what_a_person_says_late_is_raised_at_once() -> None:
+    one = desk()
+    one.close_through("2025-01-03")
+    one.send("satisfaction_rated", "2025-01-03", score=1, event_id="r")
+    one.send("complaint_filed", "2025-01-03", complaint_id="k", severity=1)
+    told = [(step.code, step.key, str(step.business_date)) for step in one.steps()]
+    assert told == [("dissatisfied", "r", "2025-01-04"), ("complaint_open", "k:filed", "2025-01-04")]
+
+
+def test_only_required_sources_say_what_is_a_working_day() -> None:
+    one = desk(0, {"version": "v", "calendar": {"sources": ["core"]}})
+    one.close_through("2025-01-05")
+    one.send("complaint_filed", "2025-01-06", complaint_id="k", severity=2)
+    one.close("2025-01-07", source="cards", working_day=False)
+    one.close_through("2025-01-08")
+    assert one.told("complaint_open")[1:] == [("raised", "k:overdue", "2025-01-08")]
+
+
 def test_a_relationship_ends_with_the_money_or_the_last_account() -> None:
     one = desk(500)
     one.opened("2025-01-02", account_id="A2")

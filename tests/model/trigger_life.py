@@ -1,6 +1,6 @@
 """The life of one customer's triggers: what is raised when and how often, and every later step (DOMAIN §5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -25,7 +25,12 @@ AT_CLOSE = {
     "relationship_end": trigger_rules_money.relationship_end,
     "special_expiring": trigger_rules_tier.special_expiring,
 }
-OUTCOMES = ("retained", "lost", "no_need")
+BY_RECORD = {
+    "complaint_open": trigger_rules_people.complaint_filed,
+    "dissatisfied": trigger_rules_people.dissatisfied,
+    "credit_warning": trigger_rules_people.credit_warning,
+}
+WAITS_IF_LATE = {"credit_warning"}
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,9 @@ class Life:
             self._claim(view, record, day)
         elif kind == "manager_contact":
             self._contact(view, record, day)
-        elif kind == "complaint_filed":
-            self._raise_all(view, "complaint_open", trigger_rules_people.complaint_filed(record), day)
-        elif kind == "satisfaction_rated":
-            found = trigger_rules_people.dissatisfied(record, view.settings(day, "dissatisfied"))
-            self._raise_all(view, "dissatisfied", found, day)
-        if not taken.late:
-            found = trigger_rules_people.credit_warning(view, record, view.settings(day, "credit_warning"))
-            self._raise_all(view, "credit_warning", found, day)
+        for code, rule in BY_RECORD.items():
+            if not (taken.late and code in WAITS_IF_LATE):
+                self._raise_all(view, code, rule(view, record, view.settings(day, code)), day)
         if _moved_on(view, record) == day:
             settings = view.settings(day, "large_outflow")
             self._raise_all(view, "large_outflow", trigger_rules_money.large_outflow(view, day, settings), day)
@@ -75,12 +75,13 @@ class Life:
     def _claim(self, view: View, record: Record, day: date) -> None:
         raised = self._named(record["trigger_id"])
         if raised is not None and self._state(raised) == "raised":
-            self._step(view, raised, "claimed", day, manager_id=record["manager_id"])
+            self._step(view, raised, "claimed", day, manager_id=record["manager_id"], cause=(id_of(record),))
 
     def _contact(self, view: View, record: Record, day: date) -> None:
         raised = self._named(record.get("trigger_id"))
         if raised is not None and raised in self.open():
-            self._step(view, raised, record.get("outcome") or "contacted", day, manager_id=record["manager_id"])
+            step = record.get("outcome") or "contacted"
+            self._step(view, raised, step, day, manager_id=record["manager_id"], cause=(id_of(record),))
 
     # --- a close ------------------------------------------------------------------------------------------------------
 
@@ -97,11 +98,10 @@ class Life:
                 self._step(view, raised, "expired", day)
         for code in CODES:
             settings = view.settings(day, code)
-            if code in AT_CLOSE:
-                self._raise_all(view, code, AT_CLOSE[code](view, day, settings), day)
-            elif code == "credit_warning":
-                found = [one for each in late for one in trigger_rules_people.credit_warning(view, each, settings)]
-                self._raise_all(view, code, iter(found), day)
+            found = [*AT_CLOSE[code](view, day, settings)] if code in AT_CLOSE else []
+            if code in WAITS_IF_LATE:
+                found += [one for each in late for one in BY_RECORD[code](view, each, settings)]
+            self._raise_all(view, code, found, day)
 
     def _still_true(self, view: View, raised: Step) -> bool:
         """Whether it would be true on the day it was raised, as known now. What a person said stays true."""
@@ -114,7 +114,7 @@ class Life:
 
     # --- how often ----------------------------------------------------------------------------------------------------
 
-    def _raise_all(self, view: View, code: str, found: Iterator[Found], day: date) -> None:
+    def _raise_all(self, view: View, code: str, found: Iterable[Found], day: date) -> None:
         if not view.settings(day, code).enabled:
             return
         for one in sorted(found, key=lambda each: each.key.encode()):

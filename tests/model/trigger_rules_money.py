@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
 
 from tests.model.months import days_in, month_of, plus_months
 from tests.model.trigger_settings import Settings
@@ -78,7 +77,7 @@ def payroll_stopped(view: View, day: date, settings: Settings) -> Iterator[Found
 def maturity_upcoming(view: View, day: date, settings: Settings) -> Iterator[Found]:
     """A holding with a balance whose term ends within the next days; the last term said counts."""
     said: dict[str, Record] = {}
-    product: dict[str, Any] = {}
+    product: dict[str, str | None] = {}
     for record in view.standing("account_opened", "product_purchased"):
         if view.value_date(record) <= day:
             if record.get("matures_on") is not None:

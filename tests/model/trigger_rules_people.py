@@ -60,15 +60,17 @@ def _complaints(view: View) -> Iterator[tuple[Record, date | None]]:
             yield record, settled[0] if settled else None
 
 
-def complaint_filed(record: Record) -> Iterator[Found]:
+def complaint_filed(_view: View, record: Record, _settings: Settings) -> Iterator[Found]:
     """A complaint comes in."""
+    if record["type"] != "complaint_filed":
+        return
     complaint_id = record["complaint_id"]
     yield Found(f"{complaint_id}:filed", {"complaint_id": complaint_id}, ids_of([record]))
 
 
-def dissatisfied(record: Record, settings: Settings) -> Iterator[Found]:
+def dissatisfied(_view: View, record: Record, settings: Settings) -> Iterator[Found]:
     """A bad rating."""
-    if record["score"] <= settings["at_most"]:
+    if record["type"] == "satisfaction_rated" and record["score"] <= settings["at_most"]:
         yield Found(record["event_id"], {"score": record["score"]}, ids_of([record]))
 
 

@@ -57,12 +57,10 @@ def downgrade_watch(view: View, day: date, _settings: Settings) -> Iterator[Foun
     if day != last_day(month) or tier.state != "vip":
         return
     policy = view.bank.policies.of_month(month)
-    left = []
-    if tier.watch:
+    left = [policy.exit_months - tier.below_entry]
+    if tier.level != policy.codes[0]:
         left.append(policy.watch_months - len(tier.watch))
-    if tier.below_entry:
-        left.append(policy.exit_months - tier.below_entry)
-    if left:
+    if tier.watch or tier.below_entry:
         yield Found(month, {"months_left": min(left)})
 
 

@@ -9,7 +9,7 @@ Choices, where the pages leave one:
  2. "Value dates before F count as F's first day" holds for every value date a trigger looks at: payrolls, transfers,
     maturities and closings too. Dates brought forward (payrolls, last activity) stay as they are.
  3. Per-record triggers, claims and contacts of before the first close run in log order ahead of that close, on AUM with
-    everything taken until then.
+    everything taken until then; nothing was closed when they came, so of them only reversals are late.
  4. "Each record valued on the open day" are records that change an AUM balance from that day on, reversals by the value
     date of what they undo. large_outflow counts `amount` of a redemption, not `book`, whatever its counterparty.
  5. A late complaint or rating is raised at once: they have no value date. Only credit warnings wait for the close.
@@ -20,23 +20,27 @@ Choices, where the pages leave one:
     as known now, re-runs and replayed grants included, and with the parameters of the policy version of its day.
  8. Filed complaints, ratings and credit warnings are what somebody said: no late record makes them untrue. A complaint
     overdue is untrue if it turns out to be resolved (date of occurred_at) by the day it was raised.
- 9. getting worse needs a last raise that stands with now > 0 (aum_drop).
+ 9. Getting worse needs a last raise that stands with now > 0 (aum_drop).
 10. relationship_end is armed again by any day after the last raise not withdrawn, up to d, whose AUM is above 0 as known
     now. The last AUM account is closed: of the accounts opened until d all are closed until d, one with value date d.
 11. maturity_upcoming: what was said with a value date after d is not said yet; of the rest the last in the log.
-    Reversed purchases say nothing. A maturity whose v + days was closed when it came is never judged.
-12. downgrade_watch: months left of the counters that run; a counter at 0 does not.
-13. `lapsed` is due at the close that makes a customer lapsed, and at every one that leaves grace_left 1; both at once
+    Reversed purchases say nothing. The product is the last one said of the account.
+12. maturity_unrenewed: a maturity whose v + days was closed when it came is never judged.
+13. downgrade_watch: months left until something falls if every month from now on is missed: the smaller of both
+    counters, of which the lowest level has only below_entry.
+14. `lapsed` is due at the close that makes a customer lapsed, and at every one that leaves grace_left 1; both at once
     are one. Brought-forward customers come in by the second.
-14. dormant needs a known activity. A complaint's resolution is the bank's.
-15. A contact without outcome on a contacted trigger is one more `contacted`. A contact that both names a trigger and
+15. dormant needs a known activity. A complaint's resolution is the bank's.
+16. A contact without outcome on a contacted trigger is one more `contacted`. A contact that both names a trigger and
     reports a sign steps first and raises then.
-16. Working days: of several closes of required sources for the day the one taken last that says so.
-17. Each step carries the policy version of its own month; expire_days are those of the day that expires.
-18. Records that are late, for the re-test and as cause, are all of the customer's, interactions included.
+17. Working days: of several closes of required sources for the day the one taken last that says so; others move nothing.
+18. Each step carries the policy version of its own month; expire_days are those of the day that expires.
+19. The cause of a step that a manager takes is the record that says so; a raise has none.
+20. Records that are late, for the re-test and as cause, are all of the customer's, interactions included.
+21. "None is open" and "getting worse" look at all raises of the code: an older one that is still open holds the next back.
 
 Left out of comparison: `records` beyond "these must be in it" (see `Found.behind`) and "all are the customer's";
-`months` of lapsed beyond the last month; `accounts` of relationship_end; the texts of `says`.
+`months` of lapsed beyond the last month; `accounts` of relationship_end; the order of `to`; the texts of `says`.
 """
 
 from datetime import date
