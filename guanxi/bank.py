@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 
 from aggregates.customer import Customer
 from aggregates.dates import iso, iso_month
-from aggregates.policy import Policies, Policy, PolicyRefused
+from aggregates.policy import Policies, PolicyRefused
 from events.decisions import TriggerMoved
 from guanxi import policy_file
 from guanxi.derived import UNREADABLE, delete, is_cut, is_damage
@@ -58,7 +58,7 @@ class Bank:
     """
 
     def __init__(self, settings: Settings, *, write: bool, say: Say = nothing, begin: bool = True) -> None:
-        """begin: give a log without any policy the built-in one."""
+        """begin: give a log the rules of triggers that it does not have, and the built-in policy if it has none."""
         self.path = settings.log_file
         self._stack = ExitStack()
         self._owner: Owner | None = None
@@ -337,9 +337,9 @@ class Bank:
         self._log = self._closing(SqliteEventLog(str(self.path), write=True))
         self._vault = self._open_vault()
         owner = Owner(self._recovered)
-        if policy is not None or (begin and not len(owner.keeper.shard.policies)):
+        if policy is not None or begin:
             try:
-                owner.keeper.activate(policy or Policy())
+                owner.keeper.activate(policy)
             except PolicyRefused as error:
                 raise UserError(str(error), str(settings.policy)) from error
         self._owner = owner

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from aggregates.policy import Policy, PolicyRefused
+from aggregates.policy import PolicyRefused
 from guanxi import policy_file
 from guanxi.derived import UNREADABLE, delete, is_cut, is_damage
 from guanxi.errors import FoundWrong, UserError
@@ -143,11 +143,10 @@ class Shards:
             snapshots = SqliteSnapshots(self._file(number, "snapshot"))
             keeper = Keeper(log, ids, vault, snapshots, views, now, pages, faults)
             keeper.recover()
-            if self._policy is not None or not len(keeper.shard.policies):
-                try:
-                    keeper.activate(self._policy or Policy())
-                except PolicyRefused as error:
-                    raise UserError(str(error), str(self._policy_file)) from error
+            try:
+                keeper.activate(self._policy)
+            except PolicyRefused as error:
+                raise UserError(str(error), str(self._policy_file)) from error
             log.settle()
             self._open[number] = stack.pop_all()
             return keeper

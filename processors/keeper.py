@@ -193,9 +193,14 @@ class Keeper:
         self.intake.counts, self.intake.settled = replace(counts), counts
         self._swept_at += counts.taken
 
-    def activate(self, policy: Policy) -> None:
-        """Take a policy version into the log unless it is there, and rules of triggers it does not have. Raises PolicyRefused."""
-        found = activation(self.shard, policy)
+    def activate(self, policy: Policy | None) -> None:
+        """Take a policy version into the log unless it is there, and rules of triggers it does not have. Raises PolicyRefused.
+
+        None: the versions that the log has, or the built-in one if it has none.
+        """
+        if policy is None and not len(self.shard.policies):
+            policy = Policy()
+        found = None if policy is None else activation(self.shard, policy)
         if found is not None:
             self.intake.activate(found)
         self.intake.activate_rules()

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from aggregates.packing import STATE_VERSION
+from aggregates.triggers.catalog import RULES
 from events.catalog import RECORDS
-from events.decisions import TYPES
+from events.decisions import TYPES, TriggersActivated
 from events.fields import Record
+from guanxi.bank import Bank
+from guanxi.settings import Settings
 from infra.vault import Vault
 from processors.stored import decode_lines, opened
 from tests.golden.history import EXT, MEMO, NAME
@@ -63,6 +66,15 @@ def test_personal_data_of_every_release_opens(log: Path) -> None:
     assert {"memo": MEMO} in found
     assert {"counterparty": {"bank": "ICBC", "account": "6222021234567890", "name": NAME}} in found
     assert {"ext": json.loads(EXT)} in found
+
+
+def test_rules_of_triggers_that_it_does_not_have_begin_in_it_once(log: Path) -> None:
+    for _ in range(2):
+        with Bank(Settings(log=f"sqlite:///{log}"), write=True):
+            pass
+    lines = [line for block in blocks_of(log) for line in decode_lines(block.body)]
+    codes = [code for line in lines if isinstance(line, TriggersActivated) for code in line.codes]
+    assert sorted(codes) == sorted(rule.code for rule in RULES)
 
 
 def test_the_newest_one_has_every_type_of_record_and_decision(tmp_path: Path) -> None:
