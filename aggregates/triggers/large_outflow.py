@@ -16,7 +16,7 @@ _KINDS = {
     "other_bank": ("他行", "other banks"),
     "payment_platform": ("第三方支付平台", "payment platforms"),
     "cash": ("现金", "cash"),
-    "unknown": ("未注明", "not known"),
+    "unknown": ("未注明", "counterparty not named"),
 }
 
 
