@@ -28,6 +28,7 @@ def test_every_code_is_raised_met_expired_and_withdrawn() -> None:
     for code in CODES:
         assert steps[code, "raised"] >= 6, code
         assert steps[code, "expired"] >= 2, code
-        assert (steps[code, "withdrawn"] > 0) == (code not in NEVER_WITHDRAWN), code
+        assert steps[code, "withdrawn"] == 0 or code not in NEVER_WITHDRAWN, code
         assert sum(steps[code, step] for step in BY_PEOPLE) >= 1, code
+    assert sum(steps[code, "withdrawn"] > 0 for code in CODES) >= 11  # of 14
     assert sum(steps[code, step] > 0 for code in CODES for step in BY_PEOPLE) >= 65  # of 80

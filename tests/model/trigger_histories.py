@@ -14,11 +14,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.model.histories import History
-from tests.model.months import days_in, last_day, month_of, plus_months
+from tests.model.months import days_in, first_day, last_day, month_of, plus_months
 from tests.model.trigger_acts import Acts
 from tests.model.triggers import TriggerBank
 from tests.model.worlds import CODES
 from tests.model.writing import Person, Record
+
+LADDER = [100_000, 250_000, 700_000, 1_500_000]
+"""Thresholds, minor units."""
 
 
 class TriggerHistory(History):
@@ -26,7 +29,7 @@ class TriggerHistory(History):
 
     def __init__(self, rng: random.Random, size: int) -> None:
         super().__init__(rng, size)
-        self.policies = random_triggers(rng, self.policies)
+        self.policies = random_policies(rng, self.policies, self.start)
         self.bank: TriggerBank = TriggerBank(self.policies)
         self.end = last_day(plus_months(month_of(self.today), rng.randint(2, 4)))
         self.people = [Person(f"C{number}") for number in range(1, rng.choice([1, 1, 2]) + 1)]
@@ -96,20 +99,50 @@ class TriggerHistory(History):
             self.today = stop + timedelta(days=1)
 
 
-def random_triggers(rng: random.Random, policies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same versions with small thresholds, short windows, and one set of triggers for all of them."""
+def random_policies(rng: random.Random, versions: list[dict[str, Any]], start: date) -> list[dict[str, Any]]:
+    """The same versions, becoming valid soon after `start`, with small thresholds, short windows and triggers."""
+    count = rng.randint(1, len(LADDER))
+    windows, triggers = random_windows(rng), random_triggers(rng)
+    months = sorted(rng.sample(range(-1, 4), len(versions) - 1))
+    found = []
+    for number, one in enumerate(versions):
+        levels = [
+            {"code": code, "threshold": f"{minor // 100}.00"}
+            for code, minor in zip(CODES, LADDER[:count], strict=False)
+        ]
+        named = {"version": one.get("version", "v1"), "levels": levels, "windows": windows, "triggers": triggers}
+        if number:
+            named["valid_from"] = first_day(plus_months(month_of(start), months[number - 1]))
+        found.append(one | named)
+        if rng.random() < 0.5:
+            windows, triggers = random_windows(rng), random_triggers(rng)
+        count = rng.randint(count, len(LADDER))  # a level may come, never go
+    return found
+
+
+def random_windows(rng: random.Random) -> dict[str, int]:
+    """Windows that a history of a few months goes through."""
+    return {
+        "watch_months": rng.choice([1, 2, 3, 3]),
+        "exit_months": rng.choice([1, 1, 1, 2, 3]),
+        "grace_months": rng.randint(1, 3),
+        "restatement_months": rng.randint(2, 6),
+    }
+
+
+def random_triggers(rng: random.Random) -> dict[str, dict[str, Any]]:
+    """Parameters of all codes, small ones; some are left out, some codes switched off."""
 
     def money(choices: list[int]) -> str:
         minor = rng.choice(choices)
         return f"{minor // 100}.{minor % 100:02d}"
 
-    levels = [100_000, 250_000, 700_000, 1_500_000][: rng.randint(1, 4)]
-    cooldown = {"cooldown_days": rng.choice([1, 3, 7, 30])}
+    cooldown = {"cooldown_days": rng.choice([0, 1, 3, 7, 30])}
     triggers: dict[str, dict[str, Any]] = {
         "aum_drop": {
             "share": rng.choice(["0.50", "0.70", "0.9"]),
             "high_at_least": money([1, 5_000, 50_000]),
-            "window_days": rng.choice([1, 3, 10, 30]),
+            "window_days": rng.choice([1, 3, 10, 30, 45]),
             **cooldown,
         },
         "large_outflow": {
@@ -121,16 +154,16 @@ def random_triggers(rng: random.Random, policies: list[dict[str, Any]]) -> list[
         "outside_platform_drift": {
             "count": rng.choice([1, 2, 3]),
             "share": rng.choice(["0.20", "0.05"]),
-            "window_days": rng.choice([5, 10, 30]),
+            "window_days": rng.choice([1, 5, 10, 30, 45]),
             **cooldown,
         },
         "payroll_stopped": {
             "months": rng.choice([1, 1, 2, 3]),
-            "after_days": rng.choice([1, 5, 10]),
+            "after_days": rng.choice([0, 1, 5, 10]),
             "window_days": rng.choice([5, 10, 25]),
         },
         "maturity_upcoming": {"days": rng.choice([1, 7, 20])},
-        "maturity_unrenewed": {"days": rng.choice([1, 3]), "share": rng.choice(["0.80", "0.5", "1.00"])},
+        "maturity_unrenewed": {"days": rng.choice([1, 3, 10]), "share": rng.choice(["0.80", "0.5", "1.00"])},
         "tier_at_risk": {"from_day": rng.choice([1, 10, 20])},
         "near_upgrade": {"from_day": rng.choice([1, 10, 20]), "share": rng.choice(["0.90", "0.5", "1.0"])},
         "dormant": {"days": rng.choice([2, 5, 20, 90]), "aum_at_least": money([1, 5_000]), **cooldown},
@@ -143,24 +176,12 @@ def random_triggers(rng: random.Random, policies: list[dict[str, Any]]) -> list[
         "lapsed": {},
     }
     for said in triggers.values():
-        said["expire_days"] = rng.choice([2, 7, 15, 30])
+        said["expire_days"] = rng.choice([1, 2, 7, 15, 30])
         if rng.random() < 0.03:
             said["enabled"] = False
-    for said in triggers.values():
         for name in [one for one in said if rng.random() < 0.1]:
             del said[name]
-    windows = {
-        "watch_months": rng.choice([1, 2, 3, 3]),
-        "exit_months": rng.choice([1, 1, 1, 2, 3]),
-        "grace_months": rng.randint(1, 3),
-        "restatement_months": rng.randint(2, 6),
-    }
-    triggers = {code: said for code, said in triggers.items() if said}
-    ladder = [{"code": code, "threshold": f"{minor // 100}.00"} for code, minor in zip(CODES, levels, strict=False)]
-    return [
-        one | {"version": one.get("version", "v1"), "levels": ladder, "windows": windows, "triggers": triggers}
-        for one in policies
-    ]
+    return {code: said for code, said in triggers.items() if said}
 
 
 def trigger_history(rng: random.Random, *, size: int) -> tuple[list[dict[str, Any]], list[Record]]:
