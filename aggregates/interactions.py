@@ -218,11 +218,14 @@ def _enquired(relations: Relations, r: ProductEnquiry, _taken: Day) -> None:
 
 def _complained(relations: Relations, r: ComplaintFiled, _taken: Day) -> None:
     _came(relations, r, "complaint")
+    relations.filed += 1
     relations.complaints.append(Complaint(r.complaint_id, r.severity, DAYS[r.occurred_at[:10]], cause_of(r)))
 
 
 def _resolved(relations: Relations, r: ComplaintResolved, taken: Day) -> None:
-    found = next(each for each in relations.open_complaints() if each.complaint_id == r.complaint_id)
+    found = next((each for each in relations.open_complaints() if each.complaint_id == r.complaint_id), None)
+    if found is None:  # folded without its complaint, for a day before that
+        return
     found.resolved_on, found.outcome, found.settled = DAYS[r.occurred_at[:10]], r.outcome, taken
 
 

@@ -74,10 +74,7 @@ def opened(loans: Loans, r: LoanOpened) -> None:
 
 def moved(loans: Loans, r: LoanDisbursed | LoanRepaid) -> None:
     """Evolve: money was lent or paid back; the first that is lent begins the loan."""
-    loan = loans.get(r.loan_id)
-    if loan is None:
-        loan = loans[r.loan_id] = Loan(0, DAYS[r.value_date])
-    loan.outstanding += gain_of(r)
+    loans.setdefault(r.loan_id, Loan(0, DAYS[r.value_date])).outstanding += gain_of(r)
 
 
 def gain_of(r: LoanDisbursed | LoanRepaid) -> int:
@@ -87,7 +84,8 @@ def gain_of(r: LoanDisbursed | LoanRepaid) -> int:
 
 def noticed(loans: Loans, r: LoanOverdue, taken: Day, closed_through: Day) -> None:
     """Evolve: a payment is overdue. taken: the open day."""
-    loan, day = loans[r.loan_id], DAYS[r.value_date]
+    day = DAYS[r.value_date]
+    loan = loans.setdefault(r.loan_id, Loan(0, day))
     if r.days_overdue > loan.longest:
         _step(loan, Step(loan.longest, r.days_overdue, day, cause_of(r), taken), closed_through)
         loan.longest = r.days_overdue
@@ -96,7 +94,8 @@ def noticed(loans: Loans, r: LoanOverdue, taken: Day, closed_through: Day) -> No
 
 def classified(loans: Loans, r: LoanClassified, taken: Day, closed_through: Day) -> None:
     """Evolve: a loan was put into a class. taken: the open day."""
-    loan, day = loans[r.loan_id], DAYS[r.value_date]
+    day = DAYS[r.value_date]
+    loan = loans.setdefault(r.loan_id, Loan(0, day))
     if r.loan_class != loan.loan_class:
         _step(loan, Step(loan.loan_class, r.loan_class, day, cause_of(r), taken), closed_through)
     loan.loan_class, loan.classified_on = r.loan_class, day

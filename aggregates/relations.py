@@ -101,7 +101,7 @@ class Relations(msgspec.Struct, array_like=True, gc=False):
     last_in, last_out: the latest contact by `occurred_at` that came from the customer and from the bank; channels: how
     many came in and went out by each; complaints: in log order, open ones and those settled a short while ago; ratings,
     signs: in log order, of a short while, and the latest rating; campaigns, enquiries: the last ones; identity: of all
-    checks the one that holds longest.
+    checks the one that holds longest; filed: how many complaints there ever were.
     """
 
     last_in: Contact | None = None
@@ -113,6 +113,7 @@ class Relations(msgspec.Struct, array_like=True, gc=False):
     campaigns: dict[str, Campaign] = {}
     enquiries: list[Enquiry] = []
     identity: Identity | None = None
+    filed: int = 0
 
     def complaint(self, complaint_id: str, closed_through: Day) -> Complaint | None:
         """The complaint of an id that is open or was settled a short while ago."""

@@ -17,11 +17,13 @@ from aggregates.packing import number_of
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
 from projections.catalog import PROJECTIONS
+from projections.complaints import Complaints, complaint_rows
 from projections.counts import Counts
 from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
 from projections.differences import Difference, differences
 from projections.feed import Basis, Freshness, Projection, Row
 from projections.forecast import forecast_rows, foretold_on
+from projections.loans import Loans, loan_rows
 from projections.moment import KnownAt, Moment, NothingKnown
 from projections.moves import balances, month_sums
 from projections.parked import Parked, parked_rows
@@ -363,6 +365,16 @@ class Answers:
             "ON a.customer_id = m.customer_id WHERE m.manager_id IS NOT NULL ORDER BY m.manager_id"
         )
         yield from manager_rows(self._rows(sql))
+
+    def complaints(self) -> Iterator[dict[str, Any]]:
+        """Open complaints (``projections.complaints.SHOWN``) by customer_id bytes, then in log order."""
+        with self._standing():
+            yield from complaint_rows(self._rows(self._select(Complaints.table)), self.basis().closed_through)
+
+    def loans(self, customer: str | None = None, *, overdue: bool = False) -> Iterator[dict[str, Any]]:
+        """Loans (``projections.loans.SHOWN``) by customer_id and loan_id bytes. overdue: only those that are."""
+        where, values = ("WHERE customer_id = ?", [customer]) if customer is not None else ("", [])
+        yield from loan_rows(self._rows(self._select(Loans.table, where=where), values), overdue=overdue)
 
     def rejected(self) -> Iterator[dict[str, Any]]:
         """Refusals in log order, fields of CONTRACT §2 (``projections.rejected.SHOWN``), the original left out."""

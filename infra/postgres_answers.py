@@ -284,6 +284,14 @@ class PostgresAnswers(Answers):
             newest = merge(*(shard.latest(count) for shard in self._shards), key=lambda row: row[1], reverse=True)
             return list(change_rows((content,) for (content, _), _ in zip(newest, range(count), strict=False)))
 
+    def complaints(self) -> Iterator[Change]:
+        """See ``Answers.complaints``."""
+        return self._merged(None, None, lambda shard, _: shard.complaints())
+
+    def loans(self, customer: str | None = None, *, overdue: bool = False) -> Iterator[Change]:
+        """See ``Answers.loans``."""
+        return self._merged(customer, None, lambda shard, _: shard.loans(customer, overdue=overdue))
+
     def rejected(self) -> Iterator[Change]:
         """Refusals by shard, in the order of its log; see ``Answers.rejected``."""
         with self._standing():

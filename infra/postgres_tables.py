@@ -148,4 +148,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "commands to the owners of shards", 1, _commands),
     Migration(5, "views", 1, view_tables),
     Migration(6, "views anew, with steps of triggers and managers", 1, view_tables),
+    Migration(7, "views anew, with complaints and loans", 1, view_tables),
 )

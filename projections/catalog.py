@@ -2,9 +2,11 @@
 
 from projections.alerts import Alerts
 from projections.blocks import Blocks
+from projections.complaints import Complaints
 from projections.counts import Counts
 from projections.customers import Aum
 from projections.feed import Projection
+from projections.loans import Loans
 from projections.managers import Managers
 from projections.moves import Moves
 from projections.parked import Parked
@@ -21,6 +23,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     TierStory(),
     TriggerSteps(),
     Managers(),
+    Complaints(),
+    Loans(),
     Rejected(),
     Parked(),
     Alerts(),

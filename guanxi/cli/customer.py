@@ -1,6 +1,7 @@
 """`guanxi customer`: everything about one customer on a page."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,8 +15,10 @@ from guanxi.cli.asking import Page, known, page
 from guanxi.cli.curve import curve_of
 from guanxi.cli.customer_page import page_of
 from guanxi.cli.customer_profile import CONSENTS, MANAGERS, is_said_by, profile_of, told
+from guanxi.cli.loans import COLUMNS as LOANS
 from guanxi.cli.options import Asked, common
 from guanxi.cli.past import any_day
+from guanxi.cli.relations_page import is_later, loans_and_relations, relations_lines
 from guanxi.cli.render import (
     Column,
     Look,
@@ -90,14 +93,17 @@ def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     known(on, customer_id)
     past, who, restated = past_of(on, customer_id), past_of(on, customer_id), []
     for _, _, line in on.bank.lines_of(customer_id, on.basis.block):
-        past.add(line)
+        if not on.at.as_of or not is_later(line, on.at.as_of):
+            past.add(line)
         if is_said_by(line, on.at.as_of):
             who.add(line)
         if isinstance(line, MonthRestated):
             restated.append(line)
     changes = list(on.views.tier_changes(customer_id, at=on.at))
     alerts = on.views.alerts(customer_id, on.at)
-    return page_of(past.customer, on.at, restated, changes, alerts, profile_of(who.customer.profile, on.at.as_of))
+    found = page_of(past.customer, on.at, restated, changes, alerts, profile_of(who.customer.profile, on.at.as_of))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {**found, **loans_and_relations(past.customer, on.at.as_of, now)}
 
 
 def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
@@ -110,6 +116,7 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
         _put_profile(found["profile"], to, look)
     _section(to, Words("账户", "Accounts"))
     put_table(found["accounts"], ACCOUNTS, look, to)
+    _put_loans_and_relations(found, to, look)
     if found["months"]:
         _section(to, Words("月日均", "Month averages"))
         to.print(Text(curve_of(found, Policies(on.basis.policies), look, to.width)))
@@ -142,6 +149,16 @@ def _put_profile(found: Row, to: Console, look: Look) -> None:
         if rows:
             _section(to, heading)
             put_table(rows, columns, look, to)
+
+
+def _put_loans_and_relations(found: dict[str, Any], to: Console, look: Look) -> None:
+    if found["loans"]:
+        _section(to, Words("贷款", "Loans"))
+        put_table(found["loans"], LOANS, look, to)
+    if found["relations"]:
+        _section(to, Words("往来", "Relations"))
+        for words, value in pairs(relations_lines(found["relations"])):
+            to.print(Text(f"  {words}  {value}"))
 
 
 def _section(to: Console, words: Words) -> None:

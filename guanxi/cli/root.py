@@ -38,6 +38,8 @@ CONTENTS: Final[dict[str, dict[str, Entry]]] = {
         "trigger": Entry("trigger", "Claim a trigger, say of the contact, close it."),
         "triggers": Entry("triggers", "Who should be contacted, why, and what came of it."),
         "worth": Entry("worth", "What each rule of triggers is worth."),
+        "complaints": Entry("complaints", "Open complaints, the gravest first."),
+        "loans": Entry("loans", "Loans, their class, and what is overdue."),
         "customer": Entry("customer", "Everything about one customer on a page."),
         "portfolio": Entry("portfolio", "Customers of a manager, and what they hold."),
         "tiers": Entry("tiers", "Every customer's tier."),

@@ -44,6 +44,27 @@ KINDS: Final[dict[str, Words]] = {
     "restated": Words("追溯更正", "Restated"),
 }
 
+LOAN_CLASSES: Final[dict[str, Words]] = {
+    "normal": Words("正常", "Normal"),
+    "special_mention": Words("关注", "Special mention"),
+    "substandard": Words("次级", "Substandard"),
+    "doubtful": Words("可疑", "Doubtful"),
+    "loss": Words("损失", "Loss"),
+}
+
+CONTACTS: Final[dict[str, Words]] = {
+    "branch": Words("网点", "branch"),
+    "phone": Words("电话", "phone"),
+    "app": Words("手机银行", "app"),
+    "campaign": Words("营销", "campaign"),
+    "enquiry": Words("咨询", "enquiry"),
+    "complaint": Words("投诉", "complaint"),
+    "rating": Words("评价", "rating"),
+    "identity": Words("身份核实", "identity check"),
+    "manager": Words("客户经理", "manager"),
+}
+"""How a customer and the bank were in touch; channels of messages are the publisher's own words."""
+
 ALERTS: Final[dict[str, Words]] = {
     "day_skipped": Words("跳过会计日", "Business day skipped"),
     "balance_left_at_closing": Words("销户余额", "Balance left at closing"),

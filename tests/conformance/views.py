@@ -57,6 +57,8 @@ def everything(views: Answers, customers: list[str], moments: list[Any]) -> Iter
     yield "parked", list(views.parked())
     yield "latest", views.latest_tier_changes(7)
     yield "worklist", list(views.worklist())
+    yield "complaints", list(views.complaints())
+    yield "loans", list(views.loans())
     yield "worth", views.told_triggers()
     yield "managers", list(views.managers())
     for manager in ("M1", "M2"):
@@ -313,6 +315,51 @@ class ViewsConformance:
             ("客户二", "vip", "private", 2**40, "2026-01-06", None),
         ]
         assert list(answers.portfolio("M2")) == list(answers.portfolio("M9")) == []
+
+    def test_open_complaints_with_their_age_by_customer(self, world: World, answers: Answers) -> None:
+        filed = [("C2", "K1", "2026-01-02", 2), ("C1", "K1", "2026-01-05", 3), ("C1", "K0", "2026-01-09", 1)]
+        world.take(
+            *(
+                record("complaint_filed", who, on=on, complaint_id=name, severity=severity, event_id=f"{who}{name}")
+                for who, name, on, severity in filed
+            )
+        )
+        world.put()
+        shown = ("customer_id", "complaint_id", "severity", "filed_on", "days", "working_days", "event_id")
+        assert rows(answers.complaints(), "complaint_id", "days", "working_days") == [
+            ("K1", 0, 0), ("K0", 0, 0), ("K1", 0, 0),
+        ]  # fmt: skip
+        world.take(
+            close("2026-01-12"), record("complaint_resolved", "C2", on="2026-01-12", complaint_id="K1", outcome="o")
+        )
+        world.put()
+        assert rows(answers.complaints(), *shown) == [
+            ("C1", "K1", 3, "2026-01-05", 7, 5, "C1K1"), ("C1", "K0", 1, "2026-01-09", 3, 1, "C1K0"),
+        ]  # fmt: skip
+
+    def test_loans_by_customer_and_those_that_are_overdue(self, world: World, answers: Answers) -> None:
+        def loan(kind: str, who: str, name: str, **fields: Any) -> dict[str, Any]:
+            more = {"loan_id": name, "value_date": "2026-01-05", **fields}
+            return record(kind, who, on="2026-01-05", event_id=f"{kind}-{who}-{name}", **more)
+
+        lent = {"outstanding": 2**53 - 1, "currency": "CNY"}
+        world.take(
+            loan("loan_opened", "C2", "L1", **lent), loan("loan_opened", "C1", "L2", **lent),
+            loan("loan_opened", "C1", "L1", **lent), loan("loan_classified", "C1", "L1", **{"class": "loss"}),
+            loan("loan_overdue", "C2", "L1", amount=500, days_overdue=31),
+            loan("loan_overdue", "C1", "L2", amount=700, days_overdue=2),
+            loan("loan_repaid", "C1", "L2", amount=2**53 - 1, currency="CNY"),
+        )  # fmt: skip
+        world.put()
+        assert rows(answers.loans(), "customer_id", "loan_id", "class", "outstanding", "days_overdue", "overdue") == [
+            ("C1", "L1", "loss", 2**53 - 1, 0, 0), ("C1", "L2", "normal", 0, 2, 700),
+            ("C2", "L1", "normal", 2**53 - 1, 31, 500),
+        ]  # fmt: skip
+        assert rows(answers.loans(), "overdue_on", "classified_on", "since") == [
+            (None, "2026-01-05", "2026-01-05"), ("2026-01-05", None, "2026-01-05"), ("2026-01-05", None, "2026-01-05"),
+        ]  # fmt: skip
+        assert rows(answers.loans("C1"), "loan_id") == [("L1",), ("L2",)]
+        assert rows(answers.loans(overdue=True), "customer_id", "loan_id") == [("C2", "L1")]
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_every_answer_is_that_of_a_file_told_all_at_once(

@@ -40,6 +40,12 @@ def test_every_projection_has_rows_for_a_day_that_has_everything_and_a_fold_repe
     world.take(stated | {"value_date": "2026-01-31"}, close("2026-01-31", totals={"count": 9, "signed_sum": 9}))
     world.intake.faults.places[("file:a", 0), world._at] = Fault("KeyError", "here:1")
     world.take(money("deposit", "C2", "A2", 5, "2026-02-01"))
+    world.take(record("complaint_filed", "C1", on="2026-02-01", complaint_id="K1", severity=2))
+    world.take(
+        record(
+            "loan_opened", "C1", on="2026-02-01", loan_id="L1", outstanding=5, currency="CNY", value_date="2026-02-01"
+        )
+    )
     world.take(record("manager_assigned", "C1", on="2026-02-01", manager_id="M1"))
     decided(world, moved("C2", 1))
     feed = Feed(world.told, list(world.shard.customers), world.shard, "s1")
