@@ -43,6 +43,7 @@ from processors.ports import LogBusy, Mark, ViewsUnusable
 from processors.redriving import Redrive, Redriven, folded_intake, judged
 from processors.stored import Line
 from processors.trigger_life import Manage, sealed
+from processors.what_if import Parameters, what_if
 from projections.differences import Difference
 from projections.feed import Freshness
 from projections.moment import Moment
@@ -246,6 +247,10 @@ class Bank:
     def recorded_at(self, customer_id: str, block: int) -> str:  # noqa: ARG002 - there is one shard
         """Commit clock of a block, ISO, UTC. Raises LogDamaged, KeyError."""
         return self._log.block(block).at
+
+    def what_if(self, triggers: Parameters | None = None) -> Iterator[TriggerMoved]:
+        """What triggers the log would have raised, see ``processors.what_if``; nothing is written. Raises LogDamaged."""
+        return what_if(self._log.blocks(), triggers)
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment, folded from its lines with nothing forgotten: every day is still in it.

@@ -42,6 +42,7 @@ from processors.partition import partition_of
 from processors.past import folded
 from processors.redriving import Redriven
 from processors.stored import Line
+from processors.what_if import Parameters, what_if
 from projections.differences import Difference
 from projections.feed import Freshness
 from projections.moment import Moment
@@ -254,6 +255,11 @@ class PostgresBank:
         if number not in self._histories:
             self._histories[number] = History(self._log(number))
         return self._histories[number]
+
+    def what_if(self, triggers: Parameters | None = None) -> Iterator[TriggerMoved]:
+        """What triggers the log would have raised, shard by shard; see ``processors.what_if``. Raises LogDamaged."""
+        for number in range(self.identity.shards):
+            yield from what_if(self._log(number).blocks(), triggers)
 
     def customer_at(self, customer_id: str, at: Moment) -> Customer:
         """A customer at a moment of its shard, folded from its lines with nothing forgotten: every day is still in it.

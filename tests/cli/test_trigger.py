@@ -93,3 +93,29 @@ def test_of_two_at_once_one_has_it_and_the_other_is_told_who(log: str) -> None:
     ((won, _),) = [outcome for outcome, each in zip(said, both, strict=True) if each.returncode == 0]
     ((_, lost),) = [outcome for outcome, each in zip(said, both, strict=True) if each.returncode == 1]
     assert f"{json.loads(won)['manager_id']} has it since 2026-04-02" in lost
+
+
+# ---------------------------------------------------------------------------------------------- what if
+
+
+def test_what_would_have_come_is_told_and_not_written(log: str, tmp_path: Path) -> None:
+    def rows(*args: str) -> list[dict[str, object]]:
+        result = run("triggers", "--log", log, *args)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert asked(log, "close", FILED, "--manager", "M1", "--outcome", "lost")[0] == 0
+    came = rows()
+    assert [row["step"] for row in came] == ["raised", "lost", "raised"]
+    assert rows("--what-if") == came
+    assert rows("--what-if", "--open") == rows("--open") == came[2:]
+    assert rows("--what-if", "--customer", "C1") == came[:2]
+    assert rows("--what-if", "--code", "dormant") == rows("--what-if", "--as-of", "2026-04-01") == []
+    off = tmp_path / "off.toml"
+    off.write_text('version = "x"\n[triggers.complaint_open]\nenabled = false\n')
+    assert rows("--what-if", "--policy", str(off)) == []
+    assert rows() == came
+    shown = run("triggers", "--what-if", "--format", "table", "--log", log).stdout
+    assert "what if: nothing was written; as of block" in shown
+    refused = run("triggers", "--what-if", "--known-at", "1", "--log", log)
+    assert (refused.exit_code, "leave out --known-at" in refused.stderr) == (2, True)
