@@ -3,8 +3,8 @@
 The same SQL on every store; a store says how it runs a query, where a table is, and what begins and ends a page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from aggregates.account import balance_of, month_sum
 from aggregates.dates import Day, Month, first_day, iso, iso_month, month_from, month_of
 from aggregates.packing import number_of
+from infra.trigger_answers import TriggerAnswers
 from projections.alerts import Alerts, alert_rows
 from projections.blocks import Blocks, Known, known_from
 from projections.catalog import PROJECTIONS
@@ -21,7 +22,7 @@ from projections.complaints import Complaints, complaint_rows
 from projections.counts import Counts
 from projections.customers import Aum, By, aum_rows, aum_rows_listed, spot_rows
 from projections.differences import Difference, differences
-from projections.feed import Basis, Freshness, Projection, Row
+from projections.feed import Freshness, Projection, Row
 from projections.forecast import forecast_rows, foretold_on
 from projections.loans import Loans, loan_rows
 from projections.moment import KnownAt, Moment, NothingKnown
@@ -33,9 +34,6 @@ from projections.table import Table
 from projections.tier_story import change_rows, stories
 from projections.tiers import UNDECIDED, tier_rows, tier_rows_at
 from projections.totals import Totals, totals_alerts
-from projections.trigger_steps import STANDING, TriggerSteps, step_rows
-from projections.worklist import work_rows
-from projections.worth import Told, add_money, told
 
 _UNDECIDED = ", ".join(f't."{n}"' if v is None else f'COALESCE(t."{n}", {v!r}) AS "{n}"' for n, v in UNDECIDED.items())
 
@@ -44,35 +42,8 @@ CatchUp = Callable[[int], object]
 """Tells rebuilt views the blocks up to a number."""
 
 
-class Answers:
+class Answers(TriggerAnswers):
     """Reads the views of one shard. at: the moment asked about (``moment``); None: now, as the rows stand."""
-
-    # ------------------------------------------------------------------------------------------ what a store does
-
-    def _standing(self) -> AbstractContextManager[None]:
-        """Everything read inside stands on one block; may be opened inside of another. Raises ViewsUnusable."""
-        raise NotImplementedError
-
-    def _rows(self, sql: str, values: Sequence[object] = (), *, few: bool = False) -> Iterator[Row]:
-        """Rows as they come, within a page. few: so few that a store may hold all of them at once."""
-        raise NotImplementedError
-
-    def _one(self, sql: str, values: Sequence[object] = ()) -> Row | None:
-        """The first row; only within a page."""
-        raise NotImplementedError
-
-    def _from(self, table: str) -> str:
-        """Where the rows of a projection's table are, to be followed by a name of one's own or none."""
-        raise NotImplementedError
-
-    def basis(self) -> Basis:
-        """Calendar and policies that the rows stand on; all empty before the first ``put``."""
-        raise NotImplementedError
-
-    def _select(self, table: Table, columns: Sequence[str] = (), where: str = "") -> str:
-        """All rows of a table, or those of a condition, in the order of its key."""
-        names, key = quoted(columns or table.names), quoted(table.key)
-        return f"SELECT {names} FROM {self._from(table.name)} AS kept {where} ORDER BY {key}"
 
     @property
     def _tiers(self) -> str:
@@ -266,86 +237,6 @@ class Answers:
         contents: Any = self._rows(sql, [count], few=True)
         return list(change_rows(contents))
 
-    def triggers(
-        self, customer: str | None = None, code: str | None = None, at: Moment | None = None, *, standing: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """Steps of triggers as published (CONTRACT §5), by customer_id bytes, sequence.
-
-        code: those of one rule; at: those decided by then, with a business date up to its own. standing: of each trigger
-        that still asks for something to be done then the last step alone.
-        """
-        with self._standing():
-            at = at or self.moment()
-            by, values = "block <= ?", list[object]([at.known.basis.block])
-            if at.as_of:
-                by, values = f"{by} AND business_date <= ?", [*values, iso(at.as_of)]
-            where, asked = f"WHERE {by}", list(values)
-            for name, value in (("customer_id", customer), ("code", code)):
-                if value is not None:
-                    where, asked = f"{where} AND kept.{name} = ?", [*asked, value]
-            if standing:
-                where, asked = f"{where} AND {self._stands} AND {by})", asked + values
-            sql = self._select(TriggerSteps.table, ("content",), where)
-            contents: Any = self._rows(sql, asked, few=customer is not None)
-            yield from step_rows(contents)
-
-    @property
-    def _stands(self) -> str:
-        """That a step asks for something and no later one of its trigger is there; goes on with what counts, and `)`."""
-        return (
-            f"kept.step IN ({', '.join(map(repr, STANDING))}) AND NOT EXISTS (SELECT 1 FROM {self._from('trigger_steps')} "
-            f"AS later WHERE {_same_trigger('later')} AND later.sequence > kept.sequence"
-        )
-
-    def worklist(
-        self, manager: str | None = None, branch: str | None = None, *, unassigned: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """What stands of whom, in no order of importance (``projections.worklist``): by customer_id bytes, sequence.
-
-        manager: what this one has: triggers taken on, and those of the own customers that nobody else took on; branch: of
-        the customers of a branch; unassigned: what nobody has.
-        """
-        with self._standing():
-            where, values = "", list[object]()
-            for asked, which in ((manager, "COALESCE(kept.manager_id, m.manager_id)"), (branch, "m.branch")):
-                if asked is not None:
-                    where, values = f"{where} AND {which} = ?", [*values, asked]
-            if unassigned:
-                where += " AND kept.manager_id IS NULL AND m.manager_id IS NULL"
-            beside = "".join(
-                f" LEFT JOIN {self._from(table)} AS {name} ON {name}.customer_id = kept.customer_id"
-                for table, name in (("aum", "a"), ("tiers", "t"), ("managers", "m"))
-            )
-            sql = (
-                "SELECT kept.content, began.business_date, a.spot, t.level, COALESCE(kept.manager_id, m.manager_id), "
-                f"m.branch FROM {self._from('trigger_steps')} AS kept JOIN {self._from('trigger_steps')} AS began "
-                f"ON {_same_trigger('began')} AND began.step = 'raised'{beside} WHERE {self._stands}){where} "
-                "ORDER BY kept.customer_id, kept.sequence"
-            )
-            yield from work_rows(self._rows(sql, values), self.basis().closed_through)
-
-    def told_triggers(self, code: str | None = None) -> list[Told]:
-        """What became of each trigger, and of the money (``projections.worth``), by customer_id bytes. code: of one rule."""
-        with self._standing():
-            known = self.moment().known
-            where, values = ("WHERE kept.code = ?", [code]) if code is not None else ("", [])
-            steps, managers = self._from("trigger_steps"), self._from("managers")
-            found = told(
-                self._rows(
-                    "SELECT kept.customer_id, code, key, step, business_date, kept.manager_id, m.manager_id, m.branch "
-                    f"FROM {steps} AS kept LEFT JOIN {managers} AS m ON m.customer_id = kept.customer_id {where} "
-                    "ORDER BY kept.customer_id, sequence",
-                    values,
-                )
-            )
-            asked = f"WHERE customer_id IN (SELECT customer_id FROM {steps} AS kept {where})"
-            states: Any = self._rows(self._select(Aum.table, ("customer_id", "state"), asked), values)
-            moves: Any = self._rows(f"SELECT columns FROM {self._from('moves')} AS m ORDER BY block")
-            basis = known.basis
-            first = first_day(basis.first_month) if basis.first_month else 0
-            add_money(found, states, moves, known.accounts, first, basis.closed_through)
-            return found
-
     def portfolio(self, manager: str) -> Iterator[dict[str, Any]]:
         """The customers of a manager (``projections.portfolio.CUSTOMERS_SHOWN``), by customer_id bytes."""
         beside = "".join(
@@ -409,13 +300,3 @@ class Answers:
         """(state, level, how many customers), by state and level."""
         sql = f"SELECT state, level, COUNT(*) FROM ({self._tiers}) AS everyone GROUP BY state, level"
         return sorted(self._rows(sql, few=True), key=lambda row: (row[0], row[1] or ""))
-
-
-def _same_trigger(name: str) -> str:
-    """That a row of steps is of the same trigger as `kept`."""
-    return " AND ".join(f"{name}.{column} = kept.{column}" for column in ("customer_id", "code", "key"))
-
-
-def quoted(names: Iterable[str]) -> str:
-    """Names as SQL."""
-    return ", ".join(f'"{name}"' for name in names)

@@ -18,10 +18,11 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from aggregates.dates import Day, iso
-from infra.answers import Answers, quoted
+from infra.answers import Answers
 from infra.postgres_session import Session, failure
 from infra.postgres_view_tables import POSITIONS, kept_text, shown_text, table_name
 from infra.postgres_views import Position, definitions_of, position_from, stale_among
+from infra.store import quoted
 from processors.partition import partition_of
 from processors.ports import LogDamaged, LogUnusable, ViewsUnusable
 from projections.alerts import Alerts, alert_rows

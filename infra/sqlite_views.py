@@ -17,8 +17,8 @@ import msgspec
 
 from aggregates.customer import Customer
 from aggregates.shard import Shard
-from infra.answers import quoted
 from infra.sqlite_answers import SqliteAnswers
+from infra.store import quoted
 from infra.telling import untold
 from processors.ports import ViewsUnusable
 from processors.tail import Told
