@@ -1,25 +1,24 @@
-"""Blocks of several shards of one process written in one transaction: one wait for the disk instead of one a block.
+"""Blocks of several shards of one process written in one statement: one wait for the disk instead of one a block.
 
 A shard's log puts its blocks here and goes on as if they were written; ``settle`` writes all that wait, of all shards, and
-tells each log what became of its own. What is sent is one message from BEGIN to COMMIT, so that the server needs nothing
-more of a process that stops in between, and holds no lock for it.
+tells each log what became of its own. A statement is a transaction that the server ends by itself: it holds no lock for a
+process that was stopped in the middle of one.
 
 Each block has the fence of ``infra.postgres_log`` for itself: one that does not follow is left out, and the others of the
-transaction stand. Where the server refuses the transaction as a whole, nothing of it is there: then each shard is tried by
+statement stand. Where the server refuses the statement as a whole, nothing of it is there: then each shard is tried by
 itself, and the one that cannot be written is told alone.
 """
 
+import contextlib
 import time
 import uuid
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
-from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from infra.postgres_session import Session, failure
 from processors.ports import LogDamaged, LogUnusable, LostShard
@@ -28,6 +27,8 @@ WAITS_S: Final = 0.02
 """What waits for so long is written when the next block comes, though no one asked for it: a shard with little to do does
 not wait until another one has closed a month."""
 WAITS_BYTES: Final = 4 << 20
+MOST_SHARDS: Final = 16
+"""In one statement, which has to be understood and planned."""
 
 _WAKE: Final = (
     "SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(channel, '')) "
@@ -111,23 +112,41 @@ class Together:
             self._settle(waiting)
 
     def _settle(self, waiting: dict[Shard, list[Waiting]]) -> None:
+        """The first block of each shard, then the second of each that has one, and so on."""
+        written = []
+        while waiting:
+            logs = sorted(waiting, key=lambda log: log.channel)[:MOST_SHARDS]
+            there = self._settle_one_each({log: waiting[log][0] for log in logs})
+            written += there
+            for log in logs:
+                del waiting[log][0]
+                if log not in there or not waiting[log]:
+                    del waiting[log]
+                    if log in there:
+                        log.settled(None)
+        if written:
+            with contextlib.suppress(LogUnusable, PersistenceError):  # those who wait look by themselves before long
+                self._wake({log.channel for log in written})
+
+    def _settle_one_each(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
+        """Write a block of each shard -> the shards of which it is in the log; the others are told why not."""
         try:
-            written = self._write(waiting)
+            there = self._write(blocks)
         except _Undone as undone:
-            if len(waiting) > 1:
-                for log, blocks in waiting.items():
-                    self._settle({log: blocks})
-            else:
-                (log,) = waiting
-                log.settled(self._told(log, undone.cause))
+            if len(blocks) > 1:
+                return [found for log, block in blocks.items() for found in self._settle_one_each({log: block})]
+            (log,) = blocks
+            log.settled(self._told(log, undone.cause))
+            return []
         except (LogUnusable, LogDamaged, PersistenceError) as error:
             said = f"{error}; the last batch may not be in the log: then run the same command again, nothing is taken twice"
-            for log in waiting:
+            for log in blocks:
                 log.settled(LogUnusable(said))
-        else:
-            for log, blocks in waiting.items():
-                lost = next((block for block in blocks if block.number not in written[log]), None)
-                log.settled(_lost(log, lost) if lost else None)
+            return []
+        for log, block in blocks.items():
+            if log not in there:
+                log.settled(_lost(log, block))
+        return there
 
     def _told(self, log: Shard, cause: psycopg.Error) -> Exception:
         """Why the blocks of one shard were refused by the server."""
@@ -138,64 +157,67 @@ class Together:
             )
         return failure(log.path, cause)
 
-    def _write(self, waiting: dict[Shard, list[Waiting]]) -> dict[Shard, set[int]]:
-        """One transaction -> numbers of the blocks that are in the log now. Raises _Undone where nothing is.
-
-        Who waits for blocks is told behind the commit, in a transaction that is not durable: one that notifies holds a lock
-        of the whole database while it commits.
-        """
+    def _write(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
+        """One statement -> the shards whose block is in the log now. Raises _Undone where nothing is."""
+        statement = _insertions(
+            self._session.schema,
+            tuple((block.table, block.keys.table if block.keys else None) for block in blocks.values()),
+        )
+        values = [value for block in blocks.values() for value in _values(block)]
         with self._session.get_connection() as connection:
             try:
-                with connection.pipeline() as pipeline:
-                    connection.execute("BEGIN")
-                    sent = {
-                        # In the order of the shards, so that two processes wait for each other and do not lock up.
-                        log: [self._insert(connection, block) for block in waiting[log]]
-                        for log in sorted(waiting, key=lambda log: log.channel)
-                    }
-                    connection.execute("COMMIT")
-                    pipeline.sync()
-                    connection.execute(_WAKE, ([log.channel for log in waiting],), prepare=True)
+                rows = connection.execute(statement, values).fetchall()
             except psycopg.Error as error:
-                if connection.info.transaction_status is TransactionStatus.INERROR:
-                    connection.execute("ROLLBACK")
+                if error.sqlstate and connection.info.transaction_status is TransactionStatus.IDLE:
                     raise _Undone(error) from error
                 raise
-            return {
-                log: {row["number"] for each in cursors for row in each.fetchall()} for log, cursors in sent.items()
-            }
+        logs = list(blocks)
+        return [logs[row["place"]] for row in rows]
 
-    def _insert(self, connection: Connection[DictRow], block: Waiting) -> Cursor[DictRow]:
-        keys = block.keys
-        statement = _insertion(self._session.schema, block.table, keys.table if keys else None)
-        size, digest = block.behind
-        before = block.shard, block.number - 1
-        values: list[Any] = [block.shard, block.number, block.topic, block.state, size, *before, digest, *before]
-        if keys is not None:
-            values = [keys.shard_number, keys.customers, keys.wrapped, *values, len(keys.customers)]
-        return connection.execute(statement, values, prepare=True)
+    def _wake(self, channels: set[str]) -> None:
+        """Tell those who wait for blocks.
+
+        Behind the commit, and not durable: one that notifies holds a lock of the whole database while it commits.
+        """
+        with self._session.get_connection() as connection:
+            connection.execute(_WAKE, (sorted(channels),), prepare=True)
 
 
-@cache
-def _insertion(schema: str, table: str, keys: str | None) -> Composed:
-    """A statement that inserts a block where it is the next one, and says its number if it was; keys: and its keys are new.
+def _values(block: Waiting) -> list[Any]:
+    size, digest = block.behind
+    before = block.shard, block.number - 1
+    values: list[Any] = [block.shard, block.number, block.topic, block.state, size, *before, digest, *before]
+    if block.keys is None:
+        return values
+    return [block.keys.shard_number, block.keys.customers, block.keys.wrapped, *values, len(block.keys.customers)]
 
-    A number that another writer takes at this moment is waited for; an error would undo the blocks of all others.
+
+@lru_cache(256)
+def _insertions(schema: str, tables: tuple[tuple[str, str | None], ...]) -> str:
+    """A statement that inserts a block into each journal where it is the next one, and says the places of those that were.
+
+    tables: of each block its journal, and that of new keys, all of which must be new. A number that another writer takes at
+    this moment is waited for; an error would undo the blocks of all others.
     """
-    block = SQL(
-        "INSERT INTO {table} (originator_id, originator_version, topic, state) "
-        "SELECT %b::uuid, %b::bigint, %b::text, %b::bytea WHERE (SELECT sha256(substring(state FROM 1 FOR %b)) "
-        "FROM {table} WHERE originator_id = %b AND originator_version = %b) IS NOT DISTINCT FROM %b::bytea "
-        "AND NOT EXISTS (SELECT FROM {table} WHERE originator_id = %b AND originator_version > %b)"
-    ).format(table=Identifier(schema, table))
-    end = SQL(" ON CONFLICT DO NOTHING RETURNING originator_version AS number")
-    if keys is None:
-        return block + end
-    made = SQL(
-        "WITH made AS (INSERT INTO {keys} (shard, customer_id, wrapped) SELECT %b::smallint, * "
-        "FROM unnest(%b::bytea[], %b::bytea[]) ON CONFLICT DO NOTHING RETURNING 1) "
-    ).format(keys=Identifier(schema, keys))
-    return made + block + SQL(" AND (SELECT COUNT(*) FROM made) = %b") + end
+    parts, told = [], []
+    for place, (table, keys) in enumerate(tables):
+        block = SQL(
+            "INSERT INTO {table} (originator_id, originator_version, topic, state) "
+            "SELECT %b::uuid, %b::bigint, %b::text, %b::bytea WHERE (SELECT sha256(substring(state FROM 1 FOR %b::int)) "
+            "FROM {table} WHERE originator_id = %b AND originator_version = %b::bigint) IS NOT DISTINCT FROM %b::bytea "
+            "AND NOT EXISTS (SELECT FROM {table} WHERE originator_id = %b AND originator_version > %b::bigint)"
+        ).format(table=Identifier(schema, table))
+        made, written = Identifier(f"made_{place}"), Identifier(f"written_{place}")
+        if keys is not None:
+            keyed = SQL(
+                "{made} AS (INSERT INTO {keys} (shard, customer_id, wrapped) SELECT %b::smallint, * "
+                "FROM unnest(%b::bytea[], %b::bytea[]) ON CONFLICT DO NOTHING RETURNING 1)"
+            )
+            parts.append(keyed.format(made=made, keys=Identifier(schema, keys)))
+            block += SQL(" AND (SELECT COUNT(*) FROM {made}) = %b::bigint").format(made=made)
+        parts.append(SQL("{} AS ({} ON CONFLICT DO NOTHING RETURNING 1)").format(written, block))
+        told.append(SQL("SELECT {}::int AS place FROM {}").format(Literal(place), written))
+    return SQL("WITH {} {}").format(SQL(", ").join(parts), SQL(" UNION ALL ").join(told)).as_string()
 
 
 def _lost(log: Shard, block: Waiting) -> LostShard:

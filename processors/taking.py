@@ -24,7 +24,8 @@ from processors.slot import Slot
 
 SHOW_S: Final = 1.0
 SHOW_BUSY_S: Final = 10.0
-"""While more waits to be taken, views are shown less often: they are written once for all that moved meanwhile."""
+"""While more than a little waits to be taken, views are shown less often: they are written once for all that moved meanwhile."""
+BUSY_BYTES: Final = 256 << 10
 SHOW_SHARE: Final = 10
 """Making the rows of views takes at most one part in so many of the time; they are written beside what goes on."""
 CHECKPOINT_S: Final = 300.0
@@ -235,9 +236,10 @@ class Taking(mode.Service):
                 self._wake.clear()
                 await self._open_due()
                 busy = await self._round()
-                for slot in list(self._slots.values()):
-                    if slot.reading and self._given and not self.should_stop:
-                        await self._derive(slot)
+                for slot in sorted(self._slots.values(), key=lambda slot: slot.shown_at):
+                    if slot.reading and self._given and not self.should_stop and await self._derive(slot):
+                        busy = True
+                        break  # one behind a round, so that what comes in does not wait for all of them
                 if not busy:
                     await self._wait_for(self._wake, SHOW_S / 4)
         finally:
@@ -272,22 +274,27 @@ class Taking(mode.Service):
                     slot.writer.figures.trouble = ""
         return True
 
-    async def _derive(self, slot: Slot) -> None:
-        """Write the views of a shard, or all that is derived, where it is time."""
+    async def _derive(self, slot: Slot) -> bool:
+        """Write the views of a shard, or all that is derived, where it is time -> whether it was."""
         writer, now = slot.writer, self.loop.time()
         block = writer.figures.block
-        if slot.reading and block > slot.shown_block and slot.showing is None:
-            every_s = max(SHOW_BUSY_S if writer.has_work else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
-            if now - slot.kept_at >= CHECKPOINT_S:
-                if await self._try(slot, writer.checkpoint):
-                    slot.kept_at = slot.shown_at = self.loop.time()
-                    slot.shown_block = writer.figures.block
-            elif now - slot.shown_at >= every_s:
-                made: list[Callable[[], None]] = []
-                began = self.loop.time()
-                if await self._try(slot, lambda: made.append(writer.showing())):
-                    slot.show_cost_s = self.loop.time() - began
-                    slot.showing = asyncio.create_task(self._show(slot, made[0], block))
+        if block <= slot.shown_block or slot.showing is not None:
+            return False
+        behind = sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
+        every_s = max(SHOW_BUSY_S if behind else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
+        if now - slot.kept_at >= CHECKPOINT_S:
+            if await self._try(slot, writer.checkpoint):
+                slot.kept_at = slot.shown_at = self.loop.time()
+                slot.shown_block = writer.figures.block
+            return True
+        if now - slot.shown_at < every_s:
+            return False
+        made: list[Callable[[], None]] = []
+        began = self.loop.time()
+        if await self._try(slot, lambda: made.append(writer.showing())):
+            slot.show_cost_s = self.loop.time() - began
+            slot.showing = asyncio.create_task(self._show(slot, made[0], block))
+        return True
 
     async def _show(self, slot: Slot, write: Callable[[], None], block: int) -> None:
         """Write the views of a shard up to a block, beside what goes on."""
