@@ -156,10 +156,7 @@ class Person:
 
     def is_overdue(self, amount: int, days: int) -> None:
         """An instalment that was due so many days ago."""
-        more = (
-            f',"loan_id":"{self._loan}","amount":{amount},"days_overdue":{days}'
-            f',"value_date":"{self.day.text}"'
-        )
+        more = f',"loan_id":"{self._loan}","amount":{amount},"days_overdue":{days},"value_date":"{self.day.text}"'
         self._ledger.write(self._ledger.core, "loan_overdue", self._head, more)
 
     def is_classified(self, name: str) -> None:
