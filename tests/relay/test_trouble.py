@@ -189,6 +189,6 @@ def test_what_is_wrong_from_the_start_is_told_at_once(
         ended(world.url, "127.0.0.1:9")
     with pytest.raises(LogUnusable, match="no log is here"):
         ended(f"{postgres_url}?schema=nothing_here", kafka_address)
-    monkeypatch.setattr(kafka_output, "POSITIONS", "nobody.made.this")
+    monkeypatch.setattr(kafka_output, "_TOPICS", ("nobody.made.this",))
     with pytest.raises(OutputUnusable, match=r"there is no topic nobody\.made\.this"):
         ended(world.url, kafka_address)
