@@ -13,8 +13,6 @@ from zlib import crc32
 import numpy as np
 from msgspec import UNSET
 
-from aggregates import closing
-from aggregates.dates import iso
 from aggregates.days import content_of
 from aggregates.plain import take_plain
 from aggregates.records import TAKE
@@ -27,10 +25,7 @@ from events.catalog import CALENDAR, type_name
 from events.codec import MAX_BYTES
 from events.decisions import (
     AccountDaysKept,
-    DayClosed,
-    DayClosing,
     InputReset,
-    IntegrityAlerted,
     PolicyActivated,
     RecordRefused,
     TriggersActivated,
@@ -50,9 +45,10 @@ from events.transactions import (
 from processors.archive import LINE_BITS, Archive, key_of
 from processors.batch import Batch
 from processors.closes import looked_at
+from processors.closing_days import ClosingDays
 from processors.erased import is_same, kept, sealed_original
 from processors.erasing import Erasing
-from processors.faults import CannotPark, Faults, OurFault, fault_of, is_of_machine
+from processors.faults import Faults
 from processors.history import History
 from processors.making import Behind, Counts, Origin, no_batch
 from processors.messages import Messages
@@ -65,9 +61,6 @@ from processors.tail import Told
 
 __all__ = ["Behind", "Counts", "Intake", "Origin"]
 
-CUT_AFTER_LINES = 5_000
-"""During a close a block may end at a safe place after this many lines."""
-
 _KEPT_OF_TOO_LARGE = 65_536
 _CALENDAR: Input = (CALENDAR, 0)
 _OPEN: dict[type[Any], tuple[str, ...]] = {
@@ -78,7 +71,7 @@ _OPEN: dict[type[Any], tuple[str, ...]] = {
 """Types of which a record is stored as it came, if it has neither `ext` nor one of these fields."""
 
 
-class Intake(Erasing):
+class Intake(Erasing, ClosingDays):
     """Writes one shard. tell: called with each block written; now: the commit clock, ISO text. See the module."""
 
     def __init__(
@@ -449,45 +442,6 @@ class Intake(Erasing):
         self._reach(origin, places, at + 1)
         self.close_days()
         self._hold(origin, places, at + 1)
-
-    def close_days(self) -> None:
-        """Close every day that is due, one by one; also takes up a close that a crash interrupted.
-
-        A customer of whom it fails is parked first on the next attempt, and left as it is. Raises OurFault, CannotPark.
-        """
-        try:
-            self._close_days()
-        except (OurFault, CannotPark):
-            raise
-        except Exception as error:
-            if is_of_machine(error):
-                raise
-            fault, customer_id = fault_of(error), self.shard.in_hand
-            if not customer_id or customer_id in self.shard.parked:
-                raise self._cannot_park(f"closing {iso(self.shard.closing)}", fault) from error
-            self.faults.at_close[customer_id] = self.shard.closing, fault
-            raise OurFault(fault, found=True) from error
-
-    def _close_days(self) -> None:
-        while self.shard.closing:
-            for customer_id, (day, fault) in self.faults.at_close.items():
-                if day == self.shard.closing and customer_id not in self.shard.parked:
-                    alert = IntegrityAlerted(
-                        kind="parked_at_close",
-                        customer_id=customer_id,
-                        date=iso(self.shard.closing),
-                        actual=f"{fault.error} in {fault.place}",
-                    )
-                    self.shard.evolve(alert)
-                    self.decide(alert, customer_id)
-                    self.touched.add(customer_id)
-            for decision in closing.steps(self.shard):
-                customer_id = getattr(decision, "customer_id", None) or ""
-                self.decide(decision, customer_id)
-                if customer_id:
-                    self.touched.add(customer_id)
-                if isinstance(decision, DayClosing | DayClosed) and len(self._lines) >= CUT_AFTER_LINES:
-                    self.commit()
 
     # ------------------------------------------------------------------------------------------ blocks
 

@@ -34,7 +34,7 @@ from infra.sqlite_log import LogUnusable, SqliteEventLog, _Recorder
 from infra.sqlite_snapshots import SqliteSnapshots
 from infra.sqlite_views import SqliteViews
 from infra.vault import Vault
-from processors import history, intake, keeper
+from processors import closing_days, history, keeper
 from processors.erased import open_refused
 from processors.history import History
 from processors.keeper import evolve
@@ -111,7 +111,7 @@ def _end(job: Callable[[], object]) -> NoReturn:
 def small_steps() -> None:
     """Make this process write often: small batches, closes cut everywhere, a checkpoint every few hundred lines."""
     reading.BATCH_BYTES = 12_000
-    intake.CUT_AFTER_LINES = 10
+    closing_days.CUT_AFTER_LINES = 10
     closing.CUSTOMERS_A_STEP = 3
     keeper.LINES_BETWEEN = 200
     keeper._LINES_PER_CUSTOMER = 0

@@ -383,7 +383,7 @@ def test_a_position_already_passed_is_refused_whole(house: House) -> None:
 
 def test_days_cut_into_blocks_and_taken_up_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that stops inside a close goes on with it when the log is opened again."""
-    monkeypatch.setattr("processors.intake.CUT_AFTER_LINES", 1)
+    monkeypatch.setattr("processors.closing_days.CUT_AFTER_LINES", 1)
     monkeypatch.setattr("aggregates.closing.CUSTOMERS_A_STEP", 1)
     house.send(deposit("C1", "A1", "300000.00", on="2026-01-02", id="big"), close("2026-01-30"))
     append, left = house.log.append, iter([True, True, False])

@@ -191,7 +191,7 @@ def test_what_the_calendar_holds_besides_closes_is_refused_there(value: bytes | 
 
 def test_a_close_of_many_customers_moves_its_inputs_with_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
     door = Door()
-    monkeypatch.setattr("processors.intake.CUT_AFTER_LINES", 1)
+    monkeypatch.setattr("processors.closing_days.CUT_AFTER_LINES", 1)
     monkeypatch.setattr("aggregates.closing.CUSTOMERS_A_STEP", 1)
     other = next(name for name in map("C{}".format, range(2, 99)) if partition_of(name, PARTITIONS) == PARTITION)
     take(door, messages(A1, opened(other, "A2", on="2026-01-01", id="a2")))

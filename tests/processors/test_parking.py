@@ -202,7 +202,7 @@ def test_a_close_cut_off_and_failing_as_it_is_taken_up(
     owned: Owned, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closing, "CUSTOMERS_A_STEP", 1)
-    monkeypatch.setattr("processors.intake.CUT_AFTER_LINES", 1)
+    monkeypatch.setattr("processors.closing_days.CUT_AFTER_LINES", 1)
     failing.at_close("C2")
     owned.send(close("2026-01-31"))
     assert owned.shard.closed_through

@@ -27,7 +27,7 @@ from guanxi.settings import Settings
 from infra import history_pages
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
-from processors import history, intake, keeper
+from processors import closing_days, history, keeper
 from tests.model.histories import History
 from tests.model.months import last_day, month_of, plus_months
 from tests.simulation.auditor import Auditor, Input, Wrong, expect
@@ -99,7 +99,7 @@ def _small_steps(plan: Plan) -> Iterator[None]:
     """Batches, blocks and checkpoints small enough that a short history has many."""
     small: list[tuple[Any, str, Any]] = [
         (reading, "BATCH_BYTES", plan.batch_bytes),
-        (intake, "CUT_AFTER_LINES", plan.cut_after_lines),
+        (closing_days, "CUT_AFTER_LINES", plan.cut_after_lines),
         (closing_of_days, "CUSTOMERS_A_STEP", plan.customers_a_step),
         (keeper, "LINES_BETWEEN", plan.lines_between),
         (keeper, "_LINES_PER_CUSTOMER", 0),
