@@ -56,7 +56,7 @@ def _compared(evidence: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(moved: TriggerMoved) -> dict[str, Any]:
-    cause = None if moved.cause is None or moved.manager_id else [(each.source, each.event_id) for each in moved.cause]
+    cause = None if moved.cause is None else [(each.source, each.event_id) for each in moved.cause]
     return {
         "sequence": moved.sequence,
         "code": moved.code,
