@@ -24,13 +24,11 @@ class Duty:
         self.everyone = False
         self.noted: dict[str, Noted] = {}
         self._terms: dict[str, Terms] = {}
-        self._terms_known = 0
         self._judged_by: tuple[str, ...] = ()
 
     def renew_rules(self, policy: Policy, last_closed: Month) -> None:
         """Recompute what follows from policies and active rules: what is judged, and how far back is remembered."""
-        if self._terms_known != len(self.policies):
-            self._terms_known = len(self.policies)
+        if list(self._terms) != [each.version for each in self.policies]:
             self._terms = {each.version: terms_of(each) for each in self.policies}
             everyone = self._terms.values()
             self.look_back = max(terms.look_back for terms in everyone)
