@@ -11,6 +11,7 @@ from click.testing import Result
 from guanxi.cli.words import KINDS
 from projections.forecast import FORETOLD
 from tests.cli.conftest import Line, close, month_closes, opened, record, run, written
+from tests.cli.foretold import as_the_page_says
 
 Ask = Callable[..., Result]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -104,21 +105,6 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Row]]:
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     return asked
-
-
-def as_the_page_says(page: Row) -> Row:
-    """The row of the list from the page of a customer."""
-    tier, outlook = page["tier"], page["outlook"]
-    row = {"customer_id": page["customer_id"], **{key: tier[key] for key in ("state", "level", "until")}, **FORETOLD}
-    if outlook is None:
-        return row
-    now = {"state": tier["state"], "level": tier["level"]}
-    end = [now | {key: tier[key] for key in ("watch", "below_entry", "grace_left")}, *outlook["month_end"]][-1]
-    row |= {key: outlook[key] for key in ("date", "days_left", "projected", "to_downgrade", "to_exit")}
-    row |= {f"end_{key}": end[key] for key in ("state", "level", "watch", "below_entry", "grace_left")}
-    row |= {key: outlook[key]["amount"] if outlook[key] else None for key in ("hold", "reach")}
-    kinds = [move["kind"] for move in outlook["month_end"] if move["kind"]]
-    return row | {"kind": kinds[-1] if kinds else None, "reach_level": (outlook["reach"] or {}).get("level")}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from projections.customers import aum_of, worth_of
 from projections.feed import Feed
 from projections.moment import Moment
 from projections.tiers import TiersAt
+from tests.cli.foretold import as_the_page_says
 from tests.model.bank import Bank
 from tests.model.histories import history
 from tests.model.tiers import Tier, close_month
@@ -161,6 +162,8 @@ def test_rows_of_everyone_are_rows_of_each(asked: Asked) -> None:
         assert list(asked.views.tiers(at=at)) == [
             TiersAt(at).row(asked.folded(who, at)) for who in asked.bank.customers()
         ]
+        for row in asked.views.forecast(at):
+            assert row == as_the_page_says(asked.page(asked.views, row["customer_id"], at))
         (month, *_) = _months(asked)
         every = list(asked.views.aum("category", month, at=at))
         each = [
@@ -181,6 +184,9 @@ def test_the_end_of_days_is_now(asked: Asked) -> None:
     forever = asked.views.moment(FOREVER)
     assert not forever.is_now
     assert list(asked.views.tiers(at=forever)) == list(asked.views.tiers())
+    assert [row["projected"] for row in asked.views.forecast(forever)] == [
+        row["projected"] for row in asked.views.forecast()
+    ]
     assert list(asked.views.aum("account", at=forever)) == list(asked.views.aum("account"))
     assert list(asked.views.tier_changes(at=forever)) == list(asked.views.tier_changes())
 
@@ -189,6 +195,7 @@ def test_what_was_known_is_a_log_cut_there(asked: Asked) -> None:
     for block in _some_blocks(asked):
         cut, at = asked.viewed(block), asked.views.moment(known_at=block)
         assert list(asked.views.tiers(at=at)) == list(cut.tiers())
+        assert list(asked.views.forecast(at)) == list(cut.forecast())
         assert list(asked.views.tier_changes(at=at)) == list(cut.tier_changes())
         for by in ("total", "category", "account"):
             assert list(asked.views.aum(by, at=at)) == list(cut.aum(by))
