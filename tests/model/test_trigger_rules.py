@@ -251,6 +251,19 @@ def test_a_relationship_ends_with_the_money_or_the_last_account() -> None:
     assert len(one.raised("relationship_end")) == 1  # not armed again
 
 
+def test_money_at_a_close_arms_again_and_what_is_learnt_later_does_not_disarm() -> None:
+    one = desk(500)
+    one.money("withdrawal", "2025-01-02", 500)
+    one.close("2025-01-02")
+    one.money("deposit", "2025-01-03", 700)
+    one.close("2025-01-03")
+    one.money("withdrawal", "2025-01-04", 700, value_date="2025-01-03")
+    one.close_through("2025-02-20")
+    one.send("account_closed", "2025-02-21", account_id="A1", value_date="2025-02-21")
+    one.close("2025-02-21")
+    assert one.raised("relationship_end") == ["2025-01-02", "2025-02-21"]
+
+
 def test_the_last_account_closed_ends_a_relationship_without_money() -> None:
     one = desk()
     one.opened("2025-01-02", account_id="A2")

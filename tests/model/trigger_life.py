@@ -55,6 +55,7 @@ class Life:
     def __init__(self, customer_id: str) -> None:
         self.customer_id = customer_id
         self.steps: list[Step] = []
+        self.with_money: set[date] = set()  # days at whose close AUM was above 0, as known then
 
     # --- a record -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +89,8 @@ class Life:
     def close(self, view: View, day: date, since_last_close: list[Taken]) -> None:
         """Withdrawals and expiries, each in order of raising, then raises in the order of the table, keys ascending."""
         late = [one.record for one in since_last_close if one.late]
+        if view.aum(day) > 0:
+            self.with_money.add(day)
         for raised in self.open():
             own_day = raised.code == "large_outflow" and raised.business_date == day
             if (late or own_day) and not self._still_true(view, raised):
@@ -135,7 +138,7 @@ class Life:
         if not stood:
             return True
         last = stood[-1]
-        if code == "relationship_end" and not _armed_again(view, last.business_date, day):
+        if code == "relationship_end" and not any(one > last.business_date for one in self.with_money):
             return False
         if _worse(view, code, found, last, day):
             return True
@@ -192,11 +195,6 @@ def _worse(view: View, code: str, found: Found, last: Step, day: date) -> bool:
     if code == "large_outflow":
         return bool(found.evidence["loss"] >= settings["times"] * last.evidence["loss"])
     return False
-
-
-def _armed_again(view: View, fired_on: date, day: date) -> bool:
-    after = [fired_on + timedelta(days=one) for one in range(1, (day - fired_on).days + 1)]
-    return any(view.aum(one) > 0 for one in after)
 
 
 def _moved_on(view: View, record: Record) -> date | None:

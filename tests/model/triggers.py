@@ -21,8 +21,9 @@ Choices, where the pages leave one:
  8. Filed complaints, ratings and credit warnings are what somebody said: no late record makes them untrue. A complaint
     overdue is untrue if it turns out to be resolved (date of occurred_at) by the day it was raised.
  9. Getting worse needs a last raise that stands with now > 0 (aum_drop).
-10. relationship_end is armed again by any day after the last raise not withdrawn, up to d, whose AUM is above 0 as known
-    now. The last AUM account is closed: of the accounts opened until d all are closed until d, one with value date d.
+10. relationship_end is armed again by a close after the last raise not withdrawn, up to that of d, at which AUM of the
+    day was above 0 as known then: nobody keeps days for ever. The last AUM account is closed: of the accounts opened
+    until d all are closed until d, one with value date d.
 11. maturity_upcoming: what was said with a value date after d is not said yet; of the rest the last in the log.
     Reversed purchases say nothing. The product is the last one said of the account.
 12. maturity_unrenewed: a maturity whose v + days was closed when it came is never judged.
