@@ -56,9 +56,15 @@ class TriggerAnswers(Store):
         """
         with self._standing():
             where, values = "", list[object]()
-            for asked, which in ((manager, "COALESCE(kept.manager_id, m.manager_id)"), (branch, "m.branch")):
-                if asked is not None:
-                    where, values = f"{where} AND {which} = ?", [*values, asked]
+            if manager is not None:  # first whose triggers these may be, as most are somebody else's
+                may_be = " UNION ".join(
+                    f"SELECT customer_id FROM {self._from(table)} AS w WHERE w.manager_id = ?"
+                    for table in ("managers", "trigger_steps")
+                )
+                where = f" AND kept.customer_id IN ({may_be}) AND COALESCE(kept.manager_id, m.manager_id) = ?"
+                values += [manager, manager, manager]
+            if branch is not None:
+                where, values = f"{where} AND m.branch = ?", [*values, branch]
             if unassigned:
                 where += " AND kept.manager_id IS NULL AND m.manager_id IS NULL"
             beside = "".join(
