@@ -36,6 +36,7 @@ from guanxi.cli.render import (
 )
 from guanxi.cli.replay import past_of
 from guanxi.cli.tier_changes import LISTING as CHANGES
+from guanxi.cli.triggers import LISTING as TRIGGERS
 from guanxi.cli.words import ALERTS, CATEGORIES, KINDS, STATES, Words
 from projections.moment import KnownAt
 
@@ -103,7 +104,8 @@ def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     alerts = on.views.alerts(customer_id, on.at)
     found = page_of(past.customer, on.at, restated, changes, alerts, profile_of(who.customer.profile, on.at.as_of))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**found, **loans_and_relations(past.customer, on.at.as_of, now)}
+    triggers = list(on.views.triggers(customer_id, at=on.at, standing=True))
+    return {**found, "triggers": triggers, **loans_and_relations(past.customer, on.at.as_of, now)}
 
 
 def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
@@ -126,6 +128,9 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
         _section(to, Words("本月", f"This month, through {found['outlook']['date']}"))
         for words, value in pairs(_outlook(found["outlook"], look)):
             to.print(Text(f"  {words}  {value}"))
+    if found["triggers"]:
+        _section(to, Words("待办预警", "Triggers that stand"))
+        put_table(found["triggers"], TRIGGERS.columns[1:], look, to)
     if found["tier_changes"]:
         _section(to, Words("等级变动", "Tier changes"))
         put_table(found["tier_changes"], CHANGES.columns[1:], look, to)

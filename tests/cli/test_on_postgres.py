@@ -71,7 +71,8 @@ def test_both_took_the_same(banks: Banks) -> None:
     "asked",
     [
         "tiers", "tiers --as-of 2025-03-15", "tiers --forecast", "tiers --forecast --as-of 2025-02-11",
-        "tier-changes", "tier-changes --as-of 2025-03-31", "aum", "aum --by account",
+        "triggers", "triggers --open", "triggers --as-of 2025-03-01 --open", "triggers --what-if", "worklist --unassigned",
+        "worth", "tier-changes", "tier-changes --as-of 2025-03-31", "aum", "aum --by account",
         "aum --by category --month 2025-02", "aum --as-of 2025-02-11", "aum --month 2025-02 --as-of 2025-02-11 --by account",
     ],
 )  # fmt: skip
@@ -91,7 +92,8 @@ def test_what_was_decided_is_the_same_in_the_order_of_each_log(banks: Banks, ask
     "asked",
     [
         "customer {}", "customer {} --as-of 2025-02-20", "replay --customer {}", "diff {} 2025-02-01 2025-03-15",
-        "tier-changes --customer {}", "alerts --customer {}", "aum --customer {} --by account",
+        "triggers --customer {}", "triggers --what-if --customer {}", "tier-changes --customer {}", "alerts --customer {}",
+        "aum --customer {} --by account",
         "aum --customer {} --as-of 2025-02-20", "aum --customer {} --month 2025-01",
     ],
 )  # fmt: skip

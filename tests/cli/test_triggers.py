@@ -84,6 +84,17 @@ def test_a_table_says_why_in_both_languages(log: str) -> None:
     assert "已过期 Expired" in ended
 
 
+def test_what_stands_of_a_customer_is_on_the_page(log: str) -> None:
+    (page,) = [json.loads(line) for line in run("customer", "C1", "--log", log).stdout.splitlines()]
+    assert [(row["id"], row["step"]) for row in page["triggers"]] == [
+        ("C1:near_upgrade:2026-01", "claimed"), ("C1:aum_drop:2026-01-12", "raised"),
+    ]  # fmt: skip
+    shown = run("customer", "C1", "--format", "table", "--log", log).stdout
+    for text in ("待办预警 Triggers that stand", "已认领 Claimed", "AUM fell"):
+        assert text in shown
+    assert "Triggers that stand" not in run("customer", "C3", "--format", "table", "--log", log).stdout
+
+
 def test_csv_leaves_empty_what_a_step_does_not_have(log: str) -> None:
     table = list(csv.DictReader(io.StringIO(run("triggers", "--format", "csv", "--log", log).stdout)))
     assert list(table[0]) == list(SHOWN)
