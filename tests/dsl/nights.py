@@ -30,8 +30,10 @@ def check_due(rule: Rule, seen: Seen, nights: int, parameters: Parameters | None
 def judged(rule: Rule, seen: Seen, nights: int, parameters: Parameters | None = None) -> list[Day]:
     """The nights on which the rule asks for a customer to be looked at."""
     chosen = parameters or rule.parameters()
-    found, day = [], rule.due(seen, chosen)
+    found: list[Day] = []
+    day = rule.due(seen, chosen)
     while 0 < day <= seen.day + nights:
+        assert day > (found[-1] if found else seen.day), "due on a day that is over"
         found.append(day)
         day = rule.due(seen.at(day), chosen)
     return found

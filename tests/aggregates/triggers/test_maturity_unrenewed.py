@@ -71,6 +71,7 @@ def test_the_policy_may_say_otherwise() -> None:
 def test_looked_at_on_that_day_alone() -> None:
     assert judged(RULE, matured(now=0, day=TERM), 400) == [DAY]
     assert judged(RULE, matured(now=0, day=TERM - 9), 400) == [DAY]
+    assert judged(RULE, matured(now=0, day=DAY - 1), 400) == [DAY]
     assert judged(RULE, matured(now=0, day=DAY), 400) == []
 
 

@@ -95,6 +95,18 @@ def test_a_lower_base_makes_it_true_without_a_record() -> None:
     assert found(seen.at(DAY + 5))
 
 
+def test_a_first_base_makes_it_true_without_a_record() -> None:
+    seen = Seen(day=DAY, worth={DAY - 25: 150_000_00}, paid_out=[*TWO, out(DAY, 10_000_00)])
+    assert not found(seen)
+    assert judged(RULE, seen, 400) == [DAY + 5]
+
+
+def test_a_transfer_dated_ahead_comes_before_a_lower_base() -> None:
+    worth = {FIRST: 200_000_00, DAY - 25: 150_000_00}
+    seen = Seen(day=DAY, worth=worth, paid_out=[*TWO, out(DAY, 10_000_00), out(DAY + 2, 1)])
+    assert judged(RULE, seen, 400) == [DAY + 2, DAY + 5]
+
+
 def test_once_the_window_is_too_empty_nobody_looks() -> None:
     # the first of the three leaves the window the day before the lower base would count
     worth = {FIRST: 200_000_00, DAY - 8: 150_000_00}
