@@ -8,7 +8,21 @@ import pytest
 from aggregates.triggers.catalog import RULES
 from events.decisions import TriggerMoved, TriggersActivated
 from tests.dsl.bank import Bank, Said
-from tests.dsl.records import brought, close, closed_through, deposit, granted, met, month, opened, revoked, withdrawal
+from tests.dsl.records import (
+    brought,
+    classified,
+    close,
+    closed_through,
+    deposit,
+    granted,
+    loan,
+    met,
+    month,
+    opened,
+    overdue,
+    revoked,
+    withdrawal,
+)
 
 ALL = TriggersActivated(tuple(rule.code for rule in RULES))
 
@@ -190,6 +204,39 @@ def test_a_manager_s_sign_is_raised_at_once_a_late_one_at_the_close() -> None:
     assert steps(bank, "credit_warning") == []
     bank.when(closed_through("2026-01-31"))
     assert raised(bank, "credit_warning") == [("2026-01-08", "sign:s2", {"records": ["s2"]})]
+
+
+LENT = loan("loan_opened", on="2026-01-02", outstanding="1000.00")
+
+
+def test_a_loan_that_gets_worse_is_told_of_at_once_and_each_step_once() -> None:
+    bank = given(HERE, LENT).when(overdue(on="2026-01-08", days=31, id="o1"))
+    assert raised(bank, "credit_warning") == [
+        ("2026-01-08", "L1:overdue-1", {"days_overdue": 31, "records": ["o1"]}),
+        ("2026-01-08", "L1:overdue-30", {"days_overdue": 31, "records": ["o1"]}),
+    ]
+    bank.when(classified(on="2026-01-08", to="substandard", id="k1"))
+    assert raised(bank, "credit_warning") == [
+        ("2026-01-08", "L1:substandard", {"before": "normal", "after": "substandard", "records": ["k1"]})
+    ]
+    bank.when(
+        overdue(on="2026-01-08", days=5, id="o2"),
+        overdue(on="2026-01-08", days=40, id="o3"),
+        classified(on="2026-01-08", to="special_mention", id="k2"),
+        classified(on="2026-01-08", to="substandard", id="k3"),
+        closed_through("2026-01-31"),
+    )
+    assert steps(bank, "credit_warning") == []
+
+
+def test_a_late_word_about_a_loan_waits_for_the_close() -> None:
+    bank = given(HERE, LENT).when(
+        overdue(on="2026-01-07", at="2026-01-08", days=1, id="o1"),
+        classified(on="2026-01-07", to="loss", id="k1", at="2026-01-08"),
+    )
+    assert steps(bank, "credit_warning") == []
+    bank.when(closed_through("2026-01-31"))
+    assert steps(bank, "credit_warning") == ["raised 2026-01-08 L1:loss", "raised 2026-01-08 L1:overdue-1"]
 
 
 def test_what_was_said_before_the_first_close_is_raised_with_it_in_the_order_of_the_log() -> None:
