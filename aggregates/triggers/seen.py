@@ -26,7 +26,6 @@ from aggregates.triggers.view import (
     Maturity,
     Out,
     Payroll,
-    Rating,
 )
 from events.decisions import Cause, Tier
 from events.fields import MonthSum
@@ -266,13 +265,6 @@ class Seen:
         if known is None:
             return ()
         return [Complaint(c.complaint_id, c.severity, c.filed_on, c.resolved_on, c.cause) for c in known.complaints]
-
-    def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
-        """See View."""
-        known = self._customer.relations
-        if known is None:
-            return ()
-        return [Rating(r.day, r.score, r.cause) for r in known.ratings if first <= r.day <= last]
 
     def credit_signs(self) -> Sequence[CreditSign]:
         """See View."""

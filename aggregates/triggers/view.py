@@ -71,14 +71,6 @@ class Complaint(NamedTuple):
     cause: Cause
 
 
-class Rating(NamedTuple):
-    """A satisfaction, 1 to 5."""
-
-    day: Day
-    score: int
-    cause: Cause
-
-
 class CreditSign(NamedTuple):
     """A sign of credit trouble that a manager reported: a word of manager_contact."""
 
@@ -206,9 +198,6 @@ class View(Protocol):
 
     def complaints(self) -> Sequence[Complaint]:
         """Complaints in log order that are open, or were until a short while ago."""
-
-    def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
-        """Ratings by date of occurred_at, in log order, of the last weeks."""
 
     def credit_signs(self) -> Sequence[CreditSign]:
         """Signs that managers reported since the last close, in log order."""

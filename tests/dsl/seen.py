@@ -25,7 +25,6 @@ from aggregates.triggers.view import (
     Maturity,
     Out,
     Payroll,
-    Rating,
     View,
 )
 from events.decisions import Cause, Tier
@@ -72,7 +71,6 @@ class Seen:
     raised: Mapping[str, Sequence[Day]] = field(default_factory=dict)
     activities: Sequence[Activity] = ()
     complained: Sequence[Complaint] = ()
-    rated: Sequence[Rating] = ()
     signs: Sequence[CreditSign] = ()
     loans: Sequence[LoanStep] = ()
     working: Mapping[Day, bool] = field(default_factory=dict)
@@ -149,9 +147,6 @@ class Seen:
 
     def complaints(self) -> Sequence[Complaint]:
         return self.complained
-
-    def ratings(self, first: Day, last: Day) -> Sequence[Rating]:
-        return [each for each in self.rated if first <= each.day <= last]
 
     def credit_signs(self) -> Sequence[CreditSign]:
         return self.signs
