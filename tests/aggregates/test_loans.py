@@ -81,7 +81,8 @@ def test_a_loan_that_moves_no_account_restates_nothing_however_old() -> None:
 
 
 def test_control_totals_count_what_moves_an_account_and_nothing_else() -> None:
-    bank = given(ACCOUNT, begun(on="2026-01-05"), lent(), lent(paid_to="A1", loan_id="L2", booked_on="2026-01-06"))
+    bank = given(ACCOUNT, begun(on="2026-01-06"), lent(on="2026-01-06"))
+    bank.given(lent(paid_to="A1", loan_id="L2", booked_on="2026-01-06"))
     bank.given(repaid(paid_from="A1"), repaid(paid_from="A1", id="r"), reversal("C1", "r", at="2026-01-06"))
     bank.when(close("2026-01-06", totals=(4, "100.00")))
     bank.then(totals_counted("2026-01-06", 4, 20_000, (4, 10_000)))
