@@ -14,6 +14,7 @@ from aggregates.customer import Customer
 from aggregates.dates import Day, iso
 from aggregates.instants import instant
 from aggregates.postings import cause_of
+from aggregates.profile import MARKETING, consented
 from aggregates.relations import (
     CAMPAIGNS_KEPT,
     ENQUIRIES_KEPT,
@@ -30,6 +31,7 @@ from aggregates.relations import (
 from aggregates.triggers.judging import claimed, contacted
 from aggregates.verdict import NOTHING, Outcome
 from events.codec import DAYS
+from events.decisions import IntegrityAlerted
 from events.fields import CustomerRecord, Record
 from events.interactions import (
     AppSession,
@@ -73,6 +75,25 @@ def take_contact(shard: "Shard", r: ManagerContact, _o: Record | None, _h: Custo
         return NOTHING
     outcome = None if isinstance(r.outcome, UnsetType) else r.outcome
     return contacted(shard, shard.customers.ensure(r.customer_id), r.trigger_id, r.manager_id, outcome, cause_of(r))
+
+
+def take_campaign_contact(shard: "Shard", r: CampaignContact, _o: Record | None, _h: Customer | None) -> Outcome:
+    """Take a contact by a campaign; of a customer whose last word on marketing, as the log knows it, is no yes: an alert."""
+    customer = shard.customers.get(r.customer_id)
+    shard.evolve(r)
+    if customer is not None and consented(customer.profile):
+        return NOTHING
+    return [
+        IntegrityAlerted(
+            kind="contact_without_consent",
+            customer_id=r.customer_id,
+            source=r.source,
+            event_id=r.event_id,
+            date=r.occurred_at[:10],
+            expected=MARKETING,
+            actual=r.campaign,
+        )
+    ]
 
 
 def take_complaint(shard: "Shard", r: ComplaintFiled, _o: Record | None, _h: Customer | None) -> Outcome:

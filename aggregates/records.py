@@ -20,7 +20,14 @@ from aggregates.checks import (
 )
 from aggregates.customer import Customer, aum_sum
 from aggregates.dates import Day, iso, iso_month
-from aggregates.interactions import take_claim, take_complaint, take_contact, take_interaction, take_resolution
+from aggregates.interactions import (
+    take_campaign_contact,
+    take_claim,
+    take_complaint,
+    take_contact,
+    take_interaction,
+    take_resolution,
+)
 from aggregates.lending import take_loan, take_word_on_loan
 from aggregates.loans import gain_of
 from aggregates.master_data import MASTER_DATA, take_erasure, take_master_data, unless_erased
@@ -47,7 +54,7 @@ from events.decisions import (
 )
 from events.fields import Record
 from events.interactions import TYPES as INTERACTIONS
-from events.interactions import ComplaintFiled, ComplaintResolved, ManagerContact, TriggerClaimed
+from events.interactions import CampaignContact, ComplaintFiled, ComplaintResolved, ManagerContact, TriggerClaimed
 from events.refusals import Refusal
 from events.transactions import (
     CREDITS,
@@ -412,6 +419,7 @@ _OTHER: dict[type[Record], Take] = {
     **dict.fromkeys(INTERACTIONS, unless_erased(take_interaction)),
     TriggerClaimed: unless_erased(take_claim),
     ManagerContact: unless_erased(take_contact),
+    CampaignContact: unless_erased(take_campaign_contact),
     ComplaintFiled: unless_erased(take_complaint),
     ComplaintResolved: unless_erased(take_resolution),
     ErasureRequested: take_erasure,

@@ -33,6 +33,7 @@ AlertKind = Literal[
     "totals_differ",
     "id_in_two_places",
     "parked_at_close",
+    "contact_without_consent",
 ]
 
 

@@ -74,6 +74,7 @@ ALERTS: Final[dict[str, Words]] = {
     "totals_differ": Words("总数不符", "Control totals differ"),
     "id_in_two_places": Words("编号重复", "Id in two places"),
     "parked_at_close": Words("日终搁置", "Parked at a close"),
+    "contact_without_consent": Words("未授权触达", "Contact without consent"),
 }
 
 STEPS: Final[dict[str, Words]] = {

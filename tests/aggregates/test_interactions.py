@@ -9,7 +9,7 @@ from events.fields import Record
 from events.interactions import TYPES
 from tests.dsl.bank import Bank, given
 from tests.dsl.expect import crm
-from tests.dsl.records import close, deposit, met, opened
+from tests.dsl.records import close, consent, deposit, met, opened
 
 
 def relations(bank: Bank) -> Relations:
@@ -140,7 +140,7 @@ def test_what_the_customer_does_is_a_sign_of_life(kind: str, fields: dict[str, o
 
 @pytest.mark.parametrize(("kind", "fields"), BY_THE_BANK)
 def test_what_the_bank_does_is_none(kind: str, fields: dict[str, object]) -> None:
-    bank = given(filed(id="k1")).when(met(kind, at="2026-01-06", **fields)).then()
+    bank = given(filed(id="k1"), consent("C1", at="2026-01-05")).when(met(kind, at="2026-01-06", **fields)).then()
     conduct = bank.customer().conduct
     assert conduct is not None
     assert conduct.acts == [*_days("2026-01-05"), 1, "crm", "k1"]

@@ -1,10 +1,13 @@
 """Who a customer is: registration, branch, customer manager, consents (CONTRACT §1, `bank.customers.v1`; DOMAIN §4)."""
 
+import pytest
+
 from aggregates.dates import day_of
 from aggregates.profile import Consent, Managed, Profile, consented
+from events.fields import Record
 from tests.aggregates.banks import LAKH, running
 from tests.dsl.bank import Bank, given
-from tests.dsl.expect import ORDINARY, erased, special, tier_changed
+from tests.dsl.expect import ORDINARY, alert, erased, special, tier_changed
 from tests.dsl.records import (
     assigned,
     brought,
@@ -14,6 +17,7 @@ from tests.dsl.records import (
     deposit,
     erasure,
     granted,
+    met,
     month,
     opened,
     registered,
@@ -90,6 +94,36 @@ def test_consent_is_given_and_withdrawn_by_purpose() -> None:
 def test_consent_repeated_stands_since_it_was_first_given() -> None:
     bank = running().given(consent("C1", at="2026-01-16")).when(consent("C1", at="2026-01-20")).then()
     assert profile(bank).consents == {"marketing": Consent(True, on("2026-01-16"))}
+
+
+def contact(date: str = "2026-01-16") -> Record:
+    return met("campaign_contact", at=date, campaign="spring", id="c1")
+
+
+ALERT = alert(
+    "contact_without_consent", customer_id="C1", source="crm", event_id="c1", date="2026-01-16", expected="marketing",
+    actual="spring",
+)  # fmt: skip
+
+
+def test_a_campaign_that_reaches_out_to_who_consented_is_no_alert() -> None:
+    running().given(consent("C1", at="2026-01-16")).when(contact()).then()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [consent("C1", at="2026-01-16", purpose="profiling")],
+        [consent("C1", at="2026-01-15"), consent("C1", at="2026-01-16", granted=False)],
+    ],
+)
+def test_a_campaign_that_reaches_out_without_consent_is_an_alert(said: list[Record]) -> None:
+    running().given(said).when(contact()).then(ALERT)
+
+
+def test_somebody_never_heard_of_did_not_consent() -> None:
+    given().when(contact()).then(ALERT)
 
 
 # ---------------------------------------------------------------------------------------- the end of a relation

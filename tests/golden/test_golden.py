@@ -14,11 +14,11 @@ import pytest
 from aggregates.packing import STATE_VERSION
 from aggregates.triggers.catalog import RULES
 from events.catalog import RECORDS
-from events.decisions import TYPES, TriggersActivated
+from events.decisions import TYPES, CustomerErased, TriggersActivated
 from events.fields import Record
 from guanxi.bank import Bank
 from guanxi.settings import Settings
-from infra.vault import Vault
+from infra.vault import KeyDestroyed, Vault
 from processors.stored import decode_lines, opened
 from tests.golden.history import EXT, MEMO, NAME
 from tests.golden.make import FOLDER, KEY, answers, blocks_of, make
@@ -61,7 +61,14 @@ def test_same_bytes_in_same_answers_out(number: int, log: Path) -> None:
 def test_personal_data_of_every_release_opens(log: Path) -> None:
     lines = [line for block in blocks_of(log) for line in decode_lines(block.body)]
     vault = Vault(f"{log}-vault", b64decode(KEY))
-    found = [opened(line, vault) for line in lines if isinstance(line, Record) and isinstance(line.sealed, str)]
+    erased = {line.customer_id for line in lines if isinstance(line, CustomerErased)}
+    sealed = [line for line in lines if isinstance(line, Record) and isinstance(line.sealed, str)]
+    gone = [line for line in sealed if getattr(line, "customer_id", None) in erased]
+    found = [opened(line, vault) for line in sealed if line not in gone]
+    for line in gone:
+        with pytest.raises(KeyDestroyed):
+            opened(line, vault)
+    assert bool(gone) == bool(erased)
     vault.close()
     assert {"memo": MEMO} in found
     assert {"counterparty": {"bank": "ICBC", "account": "6222021234567890", "name": NAME}} in found
@@ -86,7 +93,7 @@ def test_the_newest_one_has_every_type_of_record_and_decision(tmp_path: Path) ->
 
 def test_nothing_personal_stands_in_it(log: Path) -> None:
     stored = b"".join(block.body for block in blocks_of(log)) + log.read_bytes()
-    for text in (NAME, MEMO, "6222021234567890"):
+    for text in (NAME, MEMO, "6222021234567890", "110101199003070011", "13812345678", "1990-03-07"):
         assert text.encode() not in stored
 
 

@@ -157,7 +157,12 @@ class Bank(Books):
         customer = self._customers.setdefault(record["customer_id"], Customer(record["customer_id"]))
         kind = record["type"]
         if kind in MASTER:
+            if kind == "consent_changed":
+                customer.consents[record["purpose"]] = record["granted"]
             return  # says nothing of money or tiers
+        if kind == "campaign_contact" and not customer.consents.get("marketing"):
+            named = {"customer_id": record["customer_id"], "source": record["source"]}
+            self._alert("contact_without_consent", **named, date=record["occurred_at"][:10])
         if kind in INTERACTIONS:
             take_interaction(customer.complaints, record, self._open_day())
         if kind in SPECIAL:

@@ -54,6 +54,7 @@ class Customer:
     tier: Tier = field(default_factory=Tier)
     late: list[Record] = field(default_factory=list)  # since the last close, in closed months
     late_from: str | None = None  # month of the earliest of them
+    consents: dict[str, bool] = field(default_factory=dict)  # the last word on each purpose
     complaints: list[Complaint] = field(default_factory=list)  # every one, in log order
     changes: list[dict[str, Any]] = field(default_factory=list)
     folds: dict[str, list[tuple[date, int]]] = field(default_factory=dict)  # of each account, until the next record
