@@ -61,11 +61,15 @@ class Open(msgspec.Struct, array_like=True, gc=False):
 
 
 class Raise(msgspec.Struct, array_like=True, gc=False):
-    """A raise of a rule that cools, not withdrawn. is_open: whether that may still come."""
+    """A raise of a rule that cools, not withdrawn.
+
+    is_open: whether that may still come; had_money: whether at a close since then AUM was above 0.
+    """
 
     on: Day
     evidence: dict[str, Any]
     is_open: bool = True
+    had_money: bool = False
 
 
 class Life(msgspec.Struct, array_like=True, gc=False):

@@ -25,7 +25,7 @@ class LastAccountEvidence(RelationshipEndEvidence, frozen=True, gc=False):
 
 def find(view: View, _parameters: RelationshipEndParameters) -> Iterator[Found]:
     """The end, unless it was said before and no money came since: the rule is armed again by AUM above 0 alone."""
-    if _is_armed(view):
+    if view.is_armed(CODE):
         yield from _ends(view)
 
 
@@ -47,12 +47,6 @@ def _ends(view: View) -> Iterator[Found]:
     accounts = tuple(sorted({*view.open_accounts(), *(each.account_id for each in closings)}))
     records = (*(each.cause for each in view.outs(day, day)), *(each.cause for each in closings))
     yield Found(iso(day), kind(accounts=accounts, records=records))
-
-
-def _is_armed(view: View) -> bool:
-    """Armed from the start, and again by AUM at the end of any day since the last raise."""
-    last = view.raised_on(CODE)
-    return not last or view.high(last + 1, view.day)[0] > 0
 
 
 def says(evidence: RelationshipEndEvidence, _currency: str) -> Says:

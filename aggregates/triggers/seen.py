@@ -251,11 +251,12 @@ class Seen:
         acts = [] if conduct is None else conduct.acts
         return next((day for day in acts[0::ACT] if day > self.day), 0)  # type: ignore[operator, return-value]
 
-    def raised_on(self, code: str) -> Day:
+    def is_armed(self, code: str) -> bool:
         """See View."""
         life = self._customer.life
         raises = [] if life is None else life.raises.get(code, [])
-        return next((each.on for each in reversed(raises) if each.on < self.day), 0)
+        last = next((each for each in reversed(raises) if each.on < self.day), None)
+        return last is None or last.had_money or self.aum(self.day) > 0
 
     # ------------------------------------------------------------------------------------------ relations
 

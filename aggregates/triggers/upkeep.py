@@ -16,7 +16,7 @@ from aggregates.dates import Day, first_day, month_of
 from aggregates.triggers import catalog
 from aggregates.triggers.life import cools_until, expires_on
 from aggregates.triggers.life import evolve as evolve_life
-from aggregates.triggers.memory import CHANGED, SPENT, Conduct
+from aggregates.triggers.memory import CHANGED, SPENT, Conduct, Life
 from aggregates.triggers.seen import Seen
 from aggregates.waiting import Noted
 from events.codec import DAYS, to_json
@@ -130,6 +130,8 @@ def close(shard: "Shard", day: Day) -> None:
 def _begin_anew(shard: "Shard", customer: Customer, day: Day) -> None:
     conduct = conduct_of(customer)
     life = customer.life
+    if life is not None:
+        _see_money(shard, customer, life, day)
     raised = min((of.on for of in life.open), default=day + 1) if life is not None else day + 1
     keep_from = min(raised, day + 1) - shard.look_back
     if conduct.outs:
@@ -142,6 +144,14 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day) -> None:
     if conduct.due <= day:
         conduct.due = 0
     _plan(shard, customer, conduct, day)
+
+
+def _see_money(shard: "Shard", customer: Customer, life: Life, day: Day) -> None:
+    """Note with raises before the day whether there is AUM again: how far back they lie, no account's days need to reach."""
+    before = [each for raises in life.raises.values() for each in raises if each.on < day and not each.had_money]
+    if before and Seen(shard, customer, day).aum(day) > 0:
+        for each in before:
+            each.had_money = True
 
 
 def _plan(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) -> None:
@@ -164,6 +174,8 @@ def _next_day(shard: "Shard", customer: Customer, day: Day) -> Day:
             parameters = shard.terms_at(day).parameters.get(of.code)
             if parameters is not None:
                 days.append(expires_on(of, parameters))
+        if any(each.on == day for raises in life.raises.values() for each in raises):
+            days.append(day + 1)  # whether there is AUM again is asked from the day after on
         for code in life.raises:
             rule_found = catalog.rule_of(code)
             if rule_found is not None:

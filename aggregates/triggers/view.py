@@ -187,8 +187,11 @@ class View(Protocol):
     def open_accounts(self) -> Sequence[str]:
         """AUM accounts that are open at the end of the day, by account_id."""
 
-    def raised_on(self, code: str) -> Day:
-        """Business date of the last raise of a code before `day` that was not withdrawn; 0: none."""
+    def is_armed(self, code: str) -> bool:
+        """Whether no raise of a code before `day` stands, or AUM was above 0 at a close since the last, that of `day` included.
+
+        As it was known at those closes: nothing is kept by which it could be judged anew any time later.
+        """
 
     def last_activity(self) -> Activity | None:
         """The last sign of life on or before the day (DOMAIN §5, dormant)."""

@@ -135,8 +135,9 @@ class Seen:
         gone = {each.account_id for each in self.closed if each.day <= self.day}
         return sorted(name for name, steps in self.accounts.items() if name not in gone and min(steps) <= self.day)
 
-    def raised_on(self, code: str) -> Day:
-        return max((day for day in self.raised.get(code, ()) if day < self.day), default=0)
+    def is_armed(self, code: str) -> bool:
+        last = max((day for day in self.raised.get(code, ()) if day < self.day), default=0)
+        return not last or self.high(last + 1, self.day)[0] > 0
 
     def last_activity(self) -> Activity | None:
         past = [each for each in self.activities if each.day <= self.day]
