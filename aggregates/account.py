@@ -263,6 +263,15 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
         _forget(account.valued, first_day(oldest))
 
 
+def forget_days(account: Account) -> None:
+    """Drop the days of closed months that are kept for triggers only."""
+    if account.rolled and account.valued is None:
+        start = first_day(account.rolled + 1)
+        account.days = [part for at in range(0, len(account.days), 2) if account.days[at] >= start
+                        for part in account.days[at : at + 2]]  # fmt: skip
+        account.kept = max(account.kept, start)
+
+
 def _forget(valued: Valued, before: Day) -> None:
     """Drop the days before the oldest month that can still be restated: no record can reach them."""
     gone = bisect_left(valued.day, before)

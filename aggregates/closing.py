@@ -19,7 +19,7 @@ from aggregates.specials import judge_special
 from aggregates.tier_change import change
 from aggregates.tiers import Average, Move, close_month, end_special, last_closed_month, replay, stands_as
 from aggregates.triggers.judging import judge_close, judge_noted
-from aggregates.triggers.upkeep import looked_at
+from aggregates.triggers.upkeep import sifted
 from aggregates.waiting import Statement
 from events.decisions import DayClosed, DayClosing, Decision, IntegrityAlerted, TierMoved, TierRerun
 from events.fields import MonthSum
@@ -231,9 +231,10 @@ def _ended(shard: Shard, customer: Customer, day: Day) -> Decision:
 
 def _triggers(shard: Shard, day: Day, start: int) -> Iterator[Decision]:
     """Customers of whom there may be something to decide (``aggregates.triggers.upkeep``), from the `start`-th on."""
-    ids, everyone = looked_at(shard, day), len(shard.customers)
+    looked, everyone = sifted(shard, day).looked, len(shard.customers)
+    ids = list(looked)
     for step in range(start, len(ids), CUSTOMERS_A_STEP):
         if step > start:
             yield _made(shard, DayClosing(date=iso(day), cursor=everyone + step))
         for customer_id in _at_hand(shard, ids[step : step + CUSTOMERS_A_STEP]):
-            yield from judge_close(shard, shard.customers.ensure(customer_id), day)
+            yield from judge_close(shard, shard.customers.ensure(customer_id), day, looked[customer_id])

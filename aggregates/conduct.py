@@ -31,7 +31,7 @@ from events.transactions import (
 ACTIVITY_DAYS_KEPT = 8
 """Days with a sign of life kept on or before the day that matters: so many whole days would have to be reversed before
 one is missed."""
-_ACTIVITY_DAYS_AT_MOST = 40
+ACTIVITY_DAYS_AT_MOST = 40
 _MATURITIES_AT_MOST = 12
 """So much said of the maturity of an account is kept, in case that the last of it is reversed."""
 
@@ -40,6 +40,8 @@ ACT, OUT, PAYROLL, MATURITY, MATURED, CLOSING = 4, 5, 3, 5, 4, 4
 
 STAYS = frozenset({"own", "same_bank"})
 """Counterparties with whom money does not leave the bank (DOMAIN §5, large_outflow)."""
+OUTSIDE = frozenset({"other_bank", "payment_platform"})
+"""Counterparties to whom money drifts (DOMAIN §5, outside_platform_drift)."""
 OUTS: tuple[tuple[str, bool], ...] = (
     ("cash", False),
     ("unknown", False),
@@ -116,7 +118,7 @@ def drop_activity(conduct: Conduct, day: Day, cause: Cause) -> None:
 def forget_activity(conduct: Conduct, day: Day) -> None:
     """Drop days with a sign of life that nobody asks for. day: the earliest of which somebody may still ask for the last."""
     acts = conduct.acts
-    if len(acts) > _ACTIVITY_DAYS_AT_MOST * ACT:
+    if len(acts) > ACTIVITY_DAYS_AT_MOST * ACT:
         del acts[: max(_place(acts, day + 1) - ACTIVITY_DAYS_KEPT * ACT, 0)]
 
 

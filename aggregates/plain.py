@@ -13,7 +13,7 @@ from aggregates import account as accounts
 from aggregates.conduct import ACT, CASH, UNKNOWN_TRANSFER, add_activity, conduct_of, more_of, note_single
 from aggregates.dates import PLACES, Day
 from aggregates.shard import Shard
-from aggregates.triggers.memory import CHANGED, SPENT
+from aggregates.triggers.memory import CHANGED, PAID, SPENT
 from events.codec import DAYS, SOURCES
 from events.transactions import CREDITS, DEBITS, Deposit, PayrollCredited, TransferOut, Withdrawal
 
@@ -46,6 +46,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
     first_month, closed_through = shard.first_month, shard.closed_through
     active, floor = shard.active, shard.floor
     date = source = ""
+    mark = CHANGED
     day = month = left = count = net = 0
     is_ahead = is_late = False
     found: tuple[int, Any] | None = None
@@ -75,6 +76,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             month, left = PLACES[day]
             is_ahead = day > latest
             is_late = day <= closed_through
+            mark = SPENT if day == closed_through + 1 else CHANGED
         customer = everyone.get(r.customer_id)
         if customer.__class__ is bytes:
             customer = shard.customers.get(r.customer_id)
@@ -113,14 +115,14 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             accounts.post(account, day, delta, first_month, moves)
         if not conduct.marks:
             active[customer.id] = None  # type: ignore[union-attr]
-            conduct.marks = SPENT
+        conduct.marks |= mark
         if kind == _OUT:
             conduct.out = out
             what = CASH if r.__class__ is Withdrawal else UNKNOWN_TRANSFER
             conduct.outs.extend((day, amount, what, source, r.event_id))
         elif kind == _SALARY:
             note_single(conduct, r, day)
-            conduct.marks = CHANGED
+            conduct.marks |= PAID if mark == SPENT else CHANGED
         if kind in _SIGNS_OF_LIFE:
             on = today or DAYS[r.occurred_at[:10]]
             acts = conduct.acts

@@ -447,18 +447,22 @@ class Intake(Erasing, ClosingDays):
 
     def activate(self, policy: PolicyActivated) -> None:
         """Take a policy version into the log. The caller has checked that it may."""
-        self.shard.evolve(policy)
-        self.decide(policy, "")
-        self.commit()
+        self._activate([policy])
 
-    def activate_rules(self) -> None:
-        """Let the rules of triggers that the log does not have yet fire from here on (laws of the log 4)."""
+    def activate_all(self, policy: PolicyActivated | None) -> None:
+        """Take a policy version into the log, and let the rules of triggers fire that it does not have yet.
+
+        They fire from here on: old history raises nothing (laws of the log 4).
+        """
         codes = tuple(rule.code for rule in catalog.RULES if rule.code not in self.shard.triggers)
-        if codes:
-            line = TriggersActivated(codes=codes)
+        lines: list[PolicyActivated | TriggersActivated] = [policy] if policy is not None else []
+        self._activate([*lines, TriggersActivated(codes=codes)] if codes else lines)
+
+    def _activate(self, lines: Sequence[PolicyActivated | TriggersActivated]) -> None:
+        for line in lines:
             self.shard.evolve(line)
             self.decide(line, "")
-            self.commit()
+        self.commit()
 
     def sweep(self) -> None:
         """Tell of ids that stand in two places; reads over all ids, so only now and then."""

@@ -200,10 +200,7 @@ class Keeper:
         """
         if policy is None and not len(self.shard.policies):
             policy = Policy()
-        found = None if policy is None else activation(self.shard, policy)
-        if found is not None:
-            self.intake.activate(found)
-        self.intake.activate_rules()
+        self.intake.activate_all(None if policy is None else activation(self.shard, policy))
 
     # ------------------------------------------------------------------------------------------ running
 

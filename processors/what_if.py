@@ -14,7 +14,7 @@ from aggregates.postings import cause_of
 from aggregates.shard import Shard
 from aggregates.triggers import catalog
 from aggregates.triggers.judging import claimed, contacted, judge_close, judge_noted, judge_record
-from aggregates.triggers.upkeep import looked_at
+from aggregates.triggers.upkeep import sifted
 from events.decisions import DayClosed, DayClosing, Decision, PolicyActivated, TriggerMoved, TriggersActivated
 from events.fields import CustomerRecord
 from events.interactions import ManagerContact, TriggerClaimed
@@ -93,9 +93,9 @@ class _Folding:
             for noted in list(shard.noted.values()):
                 if noted.customer_id not in shard.parked:
                     yield from _steps(judge_noted(shard, everyone.ensure(noted.customer_id), noted, day))
-        for customer_id in looked_at(shard, day):
+        for customer_id, marks in sifted(shard, day).looked.items():
             if customer_id not in shard.parked:
-                yield from _steps(judge_close(shard, everyone.ensure(customer_id), day))
+                yield from _steps(judge_close(shard, everyone.ensure(customer_id), day, marks))
 
     def _under(self, line: PolicyActivated) -> PolicyActivated:
         """A policy version with the parameters that are asked about."""

@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import (
+    NEVER_RESTS,
+    AtLeastOne,
+    Cooling,
+    Evidence,
+    Found,
+    Minor,
+    Rest,
+    Rule,
+    Says,
+    Share,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import View
 
 _NAMED = 50
@@ -46,6 +59,20 @@ def worse(parameters: AumDropParameters, now: AumDropEvidence, last: AumDropEvid
     return last.now > 0 and parameters.share.at_most(now.now, last.now)
 
 
+def rests(view: View, parameters: AumDropParameters, last: AumDropEvidence | None) -> Rest:
+    """As long as AUM stays above the share of the high, or, where that was said, above the share of what it was then."""
+    day, share = view.day, parameters.share
+    now = view.aum(day)
+    high, _ = view.high(day - parameters.window_days + 1, day)
+    if high < parameters.high_at_least:
+        return Rest(high=max(parameters.high_at_least, 1) - 1)
+    if not share.at_most(now, high):
+        return Rest(low=high * share.part // share.whole + 1, high=high)
+    if last is None:
+        return NEVER_RESTS
+    return Rest(low=last.now * share.part // share.whole + 1) if last.now > 0 else Rest()
+
+
 def says(evidence: AumDropEvidence, currency: str) -> Says:
     """From what to what, and by how many whole per cent."""
     high, now = evidence.high, evidence.now
@@ -69,4 +96,5 @@ RULE = Rule(
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
     names_from=lambda parameters: parameters.high_at_least // _NAMED,
+    rests=rests,
 )

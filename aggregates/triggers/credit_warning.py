@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says
+from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import CreditSign, LoanStep, View
 from events.decisions import Cause
 from events.fields import Record
@@ -102,4 +102,5 @@ RULE = Rule(
     on_record=on_record,
     holds=holds,
     records=(LoanClassified, LoanOverdue, ManagerContact),
+    rests=anywhere,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rule, Says, money, yuan
+from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -42,6 +42,14 @@ def due(view: View, parameters: DormantParameters) -> Day:
     return min(again or moved, moved or again)
 
 
+def rests(view: View, parameters: DormantParameters, _last: DormantEvidence | None) -> Rest:
+    """Of who sleeps already, as long as AUM does not come to what counts."""
+    last = view.last_activity()
+    if last is None or view.day - last.day < parameters.days:
+        return Rest()
+    return Rest(high=parameters.aum_at_least - 1) if view.aum(view.day) < parameters.aum_at_least else Rest()
+
+
 def says(evidence: DormantEvidence, currency: str) -> Says:
     """Since when, and how much is here."""
     since, aum = evidence.last_activity_on, evidence.aum
@@ -61,4 +69,5 @@ RULE = Rule(
     find=find,
     due=due,
     cools=True,
+    rests=rests,
 )

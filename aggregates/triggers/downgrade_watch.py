@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aggregates.dates import iso_month, month_of
 from aggregates.outlook import months_left
-from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says
+from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import View
 
 
@@ -46,4 +46,5 @@ RULE = Rule(
     evidence=DowngradeWatchEvidence,
     says=says,
     find=find,
+    rests=anywhere,
 )

@@ -4,6 +4,7 @@ from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, month_of
 from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
+from aggregates.triggers.sifting import Sifted
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
 
@@ -23,6 +24,8 @@ class Duty:
         self.days_due: dict[Day, dict[str, None]] = {}
         self.everyone = False
         self.noted: dict[str, Noted] = {}
+        self.sifted: Sifted | None = None
+        """Worked out once a close; not part of the state."""
         self._terms: dict[str, Terms] = {}
         self._judged_by: tuple[str, ...] = ()
 

@@ -11,9 +11,10 @@ from aggregates.customer import Customer
 from aggregates.dates import Day, iso
 from aggregates.triggers import catalog
 from aggregates.triggers.life import expires_on, news, raise_of, step_of
-from aggregates.triggers.memory import Life, Open
+from aggregates.triggers.memory import CHANGED, Life, Open
 from aggregates.triggers.rule import Found, Rule
 from aggregates.triggers.seen import Seen
+from aggregates.triggers.upkeep import view_of
 from aggregates.waiting import Noted
 from events.decisions import Cause, Decision, PostingReversed, Step, TriggerMoved
 from events.fields import CustomerRecord, Record
@@ -49,9 +50,12 @@ def _step(
 # ------------------------------------------------------------------------------------------------------ closes
 
 
-def judge_close(shard: "Shard", customer: Customer, day: Day) -> Iterator[Decision]:
-    """A customer at the close of a day: withdrawals, expiries, raises (DOMAIN §2). Evolves as it goes."""
-    view = Seen(shard, customer, day)
+def judge_close(shard: "Shard", customer: Customer, day: Day, marks: int) -> Iterator[Decision]:
+    """A customer at the close of a day: withdrawals, expiries, raises (DOMAIN §2). Evolves as it goes.
+
+    marks: what was taken of the customer; where no rule has news of plain money, only those are asked that it stirs.
+    """
+    view = view_of(shard, customer, day)
     life = customer.life
     if life is not None and life.open:
         yield from _withdrawals(shard, customer, life, day)
@@ -60,7 +64,8 @@ def judge_close(shard: "Shard", customer: Customer, day: Day) -> Iterator[Decisi
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
     for rule, parameters in shard.judged:
-        yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
+        if marks & (CHANGED | rule.stirred):
+            yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
 
 
 def _raises(

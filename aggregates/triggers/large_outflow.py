@@ -5,7 +5,19 @@ from collections.abc import Iterator
 import msgspec
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import (
+    AtLeastOne,
+    Cooling,
+    Evidence,
+    Found,
+    Minor,
+    Rule,
+    Says,
+    Share,
+    anywhere,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import View
 from events.fields import Record
 
@@ -105,4 +117,5 @@ RULE = Rule(
     worse=worse,
     cools=True,
     floor=lambda parameters: parameters.at_least,
+    rests=anywhere,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, Share, anywhere, money, yuan
 from aggregates.triggers.view import LAST, View
 
 
@@ -58,4 +58,5 @@ RULE = Rule(
     find=find,
     due=due,
     looks_back=lambda parameters: parameters.days + 1,
+    rests=anywhere,
 )

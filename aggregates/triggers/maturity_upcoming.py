@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, money, yuan
+from aggregates.triggers.rule import NEVER_RESTS, AtLeastOne, Evidence, Found, Parameters, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -40,6 +40,13 @@ def due(view: View, parameters: MaturityUpcomingParameters) -> Day:
     return min((day for day in (*days, view.next_change()) if day), default=0)
 
 
+def rests(view: View, _parameters: MaturityUpcomingParameters, _last: None) -> Rest:
+    """As long as there is money in each account that has a term: in an empty one it may come to be."""
+    day = view.day
+    is_empty = any(term.on > day and view.balance(name, day) <= 0 for name, term in view.maturities().items())
+    return NEVER_RESTS if is_empty else Rest()
+
+
 def says(evidence: MaturityUpcomingEvidence, currency: str) -> Says:
     """What, how much, when."""
     amount, date = evidence.amount, evidence.date
@@ -58,4 +65,5 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
+    rests=rests,
 )

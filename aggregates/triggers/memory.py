@@ -10,8 +10,9 @@ import msgspec
 from aggregates.dates import Day
 from events.decisions import Step
 
-SPENT, CHANGED = 1, 2
-"""Marks: plain money of one leg was taken since the last close; anything else was."""
+SPENT, DRIFTED, PAID, CHANGED = 1, 2, 4, 8
+"""Marks: since the last close money of one leg or a valuation of the open day was taken; among it a transfer to another bank
+or a payment platform; a payroll; anything else."""
 
 
 class More(msgspec.Struct, array_like=True, gc=False):
@@ -37,7 +38,8 @@ class Conduct(msgspec.Struct, array_like=True, gc=False):
     acts: days with a sign of life, ascending, flat (day, how many, source and event_id of the first); outs: money out in log
     order, flat (value date, amount, what: ``aggregates.conduct.OUTS``, source, event_id), first those of days closed before;
     told: how many places these take; out: the others added up, minor units; marks: of what was taken since the last close,
-    0: nothing was; due: the day the customer is to be looked at, 0: none.
+    0: nothing was; due: the day the customer is to be looked at, 0: none; rest: between which amounts of AUM (low, high) and
+    of the projected average (low, high) plain money is no news, None where there is no bound; empty: all is news.
     """
 
     acts: list[int | str]
@@ -46,6 +48,7 @@ class Conduct(msgspec.Struct, array_like=True, gc=False):
     out: int = 0
     marks: int = 0
     due: Day = 0
+    rest: tuple[int | None, ...] = ()
     more: More | None = None
 
 

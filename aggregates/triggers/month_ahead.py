@@ -12,7 +12,7 @@ from msgspec import Meta
 from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
 from aggregates.money import average
 from aggregates.outlook import MonthSoFar
-from aggregates.triggers.rule import Evidence, Parameters
+from aggregates.triggers.rule import NEVER_RESTS, Evidence, Parameters, Rest
 from aggregates.triggers.view import View
 
 Met = Callable[[int, int], bool]
@@ -72,3 +72,15 @@ def _looked_at(day: Day, from_day: int) -> Day:
         month += 1
         day = first_day(month)
     return max(day, first_day(month) + from_day - 1)
+
+
+def rests(view: View, amount: int, parts: tuple[int, int] = (1, 1)) -> Rest:
+    """Balance and projected average are on one side of an amount (part of whole), and stay there."""
+    part, whole = parts
+    below, above = amount * part // whole, -(-amount * part // whole)
+    so_far, now = view.month_so_far(), view.aum(view.day)
+    if now >= above and so_far.projected_sum_minor >= above * so_far.days:
+        return Rest(low=above, low_average=above)
+    if now < below and so_far.projected_sum_minor < below * so_far.days:
+        return Rest(high=below - 1, high_average=below)
+    return NEVER_RESTS

@@ -7,7 +7,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import Found, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import Found, Rest, Rule, Says, Share, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -64,6 +64,12 @@ def _next(view: View) -> _Next | None:
     return _Next(above[0].threshold_minor, above=False) if above else None
 
 
+def rests(view: View, parameters: NearUpgradeParameters, _last: None) -> Rest:
+    """As long as balance and month stay on their side of the share of the next threshold."""
+    following = _next(view)
+    return Rest() if following is None else month_ahead.rests(view, following.threshold, parameters.share)
+
+
 def says(evidence: NearUpgradeEvidence, currency: str) -> Says:
     """Where the month is heading, and what is missing for the next level."""
     projection, top_up = evidence.projection, evidence.top_up
@@ -89,4 +95,5 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
+    rests=rests,
 )

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Rule, Says, Share, money, yuan
+from aggregates.triggers.memory import DRIFTED
+from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Rule, Says, Share, anywhere, money, yuan
 from aggregates.triggers.view import LAST, Out, View
 
 OUTSIDE = frozenset({"other_bank", "payment_platform"})
@@ -91,4 +92,6 @@ RULE = Rule(
     due=due,
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
+    rests=anywhere,
+    stirred=DRIFTED,
 )

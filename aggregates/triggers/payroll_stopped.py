@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, month_of
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore
+from aggregates.triggers.memory import PAID
+from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore, anywhere
 from aggregates.triggers.view import LAST, Payroll, View
 
 
@@ -100,4 +101,6 @@ RULE = Rule(
     find=find,
     due=due,
     payroll_months=_months_back,
+    rests=anywhere,
+    stirred=PAID,
 )

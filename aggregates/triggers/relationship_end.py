@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import Cooling, Evidence, Found, Rule, Says
+from aggregates.triggers.rule import Cooling, Evidence, Found, Rest, Rule, Says
 from aggregates.triggers.view import View
 
 CODE = "relationship_end"
@@ -49,6 +49,11 @@ def _ends(view: View) -> Iterator[Found]:
     yield Found(iso(day), kind(accounts=accounts, records=records))
 
 
+def rests(view: View, _parameters: RelationshipEndParameters, _last: RelationshipEndEvidence | None) -> Rest:
+    """As long as there is AUM, or as there is none."""
+    return Rest(low=1) if view.aum(view.day) > 0 else Rest(high=0)
+
+
 def says(evidence: RelationshipEndEvidence, _currency: str) -> Says:
     """Which of the two, and the accounts."""
     zh, en = "客户金融资产已清零", "No AUM is left"
@@ -73,4 +78,5 @@ RULE = Rule(
     due=due,
     holds=holds,
     cools=True,
+    rests=rests,
 )

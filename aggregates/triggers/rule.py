@@ -64,6 +64,22 @@ class Found(NamedTuple):
     evidence: Any
 
 
+class Rest(NamedTuple):
+    """Amounts between which plain money makes no news for a rule, minor units; None: no bound on that side.
+
+    low, high: of end-of-day AUM; low_average, high_average: of the projected average of the month, below the latter.
+    """
+
+    low: int | None = None
+    high: int | None = None
+    low_average: int | None = None
+    high_average: int | None = None
+
+
+NEVER_RESTS = Rest(1, 0)
+"""Between no amounts: every record may make news."""
+
+
 class Says(msgspec.Struct, frozen=True, gc=False):
     """A trigger in a sentence, for the screens of two languages."""
 
@@ -94,6 +110,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     when at least `floor` went out on the open day, and what they raised is tested again as that day closes.
 
     What the rule wants remembered: looks_back: of how many days before ``view.day`` it asks AUM, if of more than a month;
+    rests: between which amounts neither `find` nor `due` gives anything new as long as nothing comes but money of one leg,
+    spent or received on its value date, and valuations: who only spends is not looked at then. The last argument is the
+    evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. stirred: by
+    which of it it is all the same (``aggregates.triggers.memory``: marks).
     payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
     days behind its own (``view.outs``).
     """
@@ -114,9 +134,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     cools: bool = False
     records: tuple[type[Record], ...] = ()
     floor: Callable[[Any], int] | None = None
+    rests: Callable[[View, Any, Any], Rest] | None = None
+    stirred: int = 0
     looks_back: Callable[[Any], int] | None = None
     payroll_months: Callable[[Any], int] | None = None
     names_from: Callable[[Any], int] | None = None
+
+
+def anywhere(_view: View, _parameters: Any, _last: Any) -> Rest:
+    """Plain money makes no news for the rule, however much it is."""
+    return Rest()
 
 
 def money(minor: int, currency: str) -> str:

@@ -5,7 +5,6 @@ their days from `look_back` before its raise, and so does the conduct.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aggregates.account import balance_back, changes_back
@@ -45,6 +44,18 @@ class Seen:
         self.customer_id = customer.id
         self.first_day: Day = first_day(shard.first_month)
         self.closed_through: Day = shard.closed_through
+        self.policy: Policy = shard.policies.at(month_of(day))
+        """See View."""
+        self.tier: Tier = self._tier()
+        """See View."""
+        self._spot = customer.spot_minor
+        self._changes: list[tuple[Day, int]] = []
+        """By what AUM changed on each day that is kept, the latest first; an account's days may come one behind another."""
+        for account in customer.accounts.values():
+            self._changes += changes_back(account)
+        self._changes.sort(reverse=True)
+        self._next_change = -1
+        self._month: MonthSoFar | None = None
 
     @property
     def _more(self) -> More:
@@ -53,14 +64,7 @@ class Seen:
 
     # ------------------------------------------------------------------------------------------ policy and tier
 
-    @cached_property
-    def policy(self) -> Policy:
-        """See View."""
-        return self._shard.policies.at(month_of(self.day))
-
-    @cached_property
-    def tier(self) -> Tier:
-        """See View."""
+    def _tier(self) -> Tier:
         story = self._customer.story
         if story is None:
             return ORDINARY
@@ -68,7 +72,7 @@ class Seen:
             return story.tier
         return next((tier for day, tier in reversed(story.timeline) if day <= self.day), ORDINARY)
 
-    @cached_property
+    @property
     def tier_before(self) -> Tier:
         """See View. Of what was decided on the day itself only a grant comes before its month close."""
         story = self._customer.story
@@ -89,17 +93,6 @@ class Seen:
         return self.day == last_day(month_of(self.day))
 
     # ------------------------------------------------------------------------------------------ AUM
-
-    @cached_property
-    def _changes(self) -> list[tuple[Day, int]]:
-        """By what AUM changed on each day that is kept, the latest first; an account's days may come one behind another."""
-        found = [change for account in self._customer.accounts.values() for change in changes_back(account)]
-        found.sort(reverse=True)
-        return found
-
-    @cached_property
-    def _spot(self) -> int:
-        return self._customer.spot_minor
 
     @property
     def has_accounts(self) -> bool:
@@ -143,15 +136,23 @@ class Seen:
 
     def next_change(self) -> Day:
         """See View."""
-        after = [day for day, _ in self._changes if day > self.day]
-        after += [account.closed for account in self._customer.accounts.values() if account.closed > self.day]
-        return min(after, default=0)
+        if self._next_change < 0:
+            after = [account.closed for account in self._customer.accounts.values() if account.closed > self.day]
+            for day, _ in self._changes:
+                if day <= self.day:
+                    break
+                after.append(day)
+            self._next_change = min(after, default=0)
+        return self._next_change
 
     def month_so_far(self) -> MonthSoFar:
         """See View."""
-        first = first_day(month_of(self.day))
-        total = sum(level * (end - start + 1) for start, end, level in self.levels(first, self.day))
-        return MonthSoFar(total, self.aum(self.day), self.day - first + 1, days_in(month_of(self.day)))
+        if self._month is None:
+            month = month_of(self.day)
+            first = first_day(month)
+            total = sum(level * (end - start + 1) for start, end, level in self.levels(first, self.day))
+            self._month = MonthSoFar(total, self.aum(self.day), self.day - first + 1, days_in(month))
+        return self._month
 
     def month_sums(self, count: int) -> tuple[MonthSum, ...]:
         """See View."""

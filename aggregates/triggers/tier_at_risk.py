@@ -6,7 +6,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import Found, Rule, Says, money, yuan
+from aggregates.triggers.rule import Found, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -45,6 +45,11 @@ def _own(view: View) -> int:
     return view.policy.threshold_minor(view.tier.level or "")
 
 
+def rests(view: View, _parameters: TierAtRiskParameters, _last: None) -> Rest:
+    """As long as a VIP's balance and month stay on their side of the own threshold."""
+    return Rest() if view.tier.state != "vip" else month_ahead.rests(view, _own(view))
+
+
 def says(evidence: TierAtRiskEvidence, currency: str) -> Says:
     """Where the month is heading, and what holds the level."""
     projection, top_up = evidence.projection, evidence.top_up
@@ -65,4 +70,5 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
+    rests=rests,
 )

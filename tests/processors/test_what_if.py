@@ -24,7 +24,7 @@ def bank(seed: int, *, active: bool) -> World:
         assert found is not None
         world.intake.activate(found)
     if active:
-        world.intake.activate_rules()
+        world.intake.activate_all(None)
     world.feed(list(records), rng)
     return world
 

@@ -30,7 +30,7 @@ def test_same_steps_as_the_model(seed: int) -> None:
         (at, word) for at, record in enumerate(records) if (word := bank.take(record)) not in (None, "duplicate")
     ]
     world = World(policies)
-    world.intake.activate_rules()
+    world.intake.activate_all(None)
     world.cooling(rng)
     world.feed(list(records), rng)
 
@@ -66,7 +66,7 @@ def test_money_of_long_ago_arms_the_end_of_a_relationship_whoever_keeps_its_days
             records.append(named | {"occurred_at": f"{day}T12:00:00+08:00"} | content)
     policies = [{"version": "v", "windows": {"restatement_months": 1, "exit_months": 1, "watch_months": 1}}]
     world = World(policies)
-    world.intake.activate_rules()
+    world.intake.activate_all(None)
     world.feed(records, random.Random(1))
     ends = [each for each in world.decisions(TriggerMoved) if each.code == "relationship_end"]
     assert [each.key for each in ends if each.step == "raised"] == ["2025-01-02", "2025-06-10"]
