@@ -47,6 +47,7 @@ def answers(log: Path) -> dict[str, list[dict[str, Any]]]:
             "alerts": list(views.alerts()),
             "parked": list(views.parked()),
             "counts": [views.counts()],
+            "triggers": list(views.triggers()),
         }
     state = from_log(log)
     found["state"] = [{"version": STATE_VERSION, "sha256": _digest([state["state"], *state["customers"]])}]

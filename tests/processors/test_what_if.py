@@ -57,7 +57,7 @@ def test_with_other_parameters_other_triggers_come() -> None:
     world = bank(3, active=True)
     off = {rule.code: {"enabled": False} for rule in RULES}
     assert list(what_if(world.log.blocks(), off)) == []
-    only = {**off, "dormant": {"days": 2, "aum_at_least": 0}}
+    only = {**off, "dormant": {"days": 2, "aum_at_least": 0, "cooldown_days": 0, "expire_days": 1}}
     found = list(what_if(world.log.blocks(), only))
     assert {step.code for step in found} == {"dormant"}
     assert len(found) > sum(step.code == "dormant" for step in steps(world))
