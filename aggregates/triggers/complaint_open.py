@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import RELATIONS, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import Complaint, View
 from events.decisions import Cause
 from events.fields import Record
@@ -103,4 +103,5 @@ RULE = Rule(
     holds=holds,
     records=(ComplaintFiled,),
     rests=anywhere,
+    needs=RELATIONS,
 )

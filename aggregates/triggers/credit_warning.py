@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import LOANS, RELATIONS, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import CreditSign, LoanStep, View
 from events.decisions import Cause
 from events.fields import Record
@@ -103,4 +103,5 @@ RULE = Rule(
     holds=holds,
     records=(LoanClassified, LoanOverdue, ManagerContact),
     rests=anywhere,
+    needs=RELATIONS | LOANS,
 )

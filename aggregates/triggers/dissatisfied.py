@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import RELATIONS, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import View
 from events.decisions import Cause
 from events.fields import Record
@@ -60,4 +60,5 @@ RULE = Rule(
     holds=holds,
     records=(SatisfactionRated,),
     rests=anywhere,
+    needs=RELATIONS,
 )

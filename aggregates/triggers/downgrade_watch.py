@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aggregates.dates import iso_month, month_of
 from aggregates.outlook import months_left
-from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import STORY, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import View
 
 
@@ -47,4 +47,5 @@ RULE = Rule(
     says=says,
     find=find,
     rests=anywhere,
+    needs=STORY,
 )

@@ -1,9 +1,12 @@
 """What a shard knows of triggers besides its customers: which rules are active, and whom the next closes look at."""
 
+from typing import Any
+
 from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, month_of
 from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
+from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule
 from aggregates.triggers.sifting import Sifted
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
@@ -43,11 +46,35 @@ class Duty:
             self._judged_by = by
             parameters = self._terms[policy.version].parameters
             active = [(rule, parameters[rule.code]) for rule in catalog.RULES if rule.code in self.triggers]
-            self.judged = tuple((rule, of_rule) for rule, of_rule in active if of_rule.enabled)
+            self._judged_of: dict[int, tuple[tuple[Rule, Any], ...]] = {}
+            self.judged: tuple[tuple[Rule, Any], ...] = tuple(
+                (rule, of_rule) for rule, of_rule in active if of_rule.enabled
+            )
             self.on_types = frozenset(kind for rule, _ in active for kind in rule.records)
             looks = any(rule.on_record and rule.cools for rule, _ in active)
             self.floor = min(terms.floor for terms in self._terms.values()) if looks else NEVER
         self.days_from: Day = first_day(last_closed + 1) - self.look_back if last_closed else 0
+
+    def judged_of(self, customer: Customer, known: int = 0) -> tuple[tuple[Rule, Any], ...]:
+        """The rules that may have something to say of a customer (``Rule.needs``). known: what counts as known anyway."""
+        conduct = customer.conduct
+        if customer.story is not None:
+            known |= STORY
+        if customer.relations is not None:
+            known |= RELATIONS
+        if customer.loans is not None:
+            known |= LOANS
+        if conduct is not None:
+            if conduct.more is not None:
+                known |= MORE
+            if conduct.outs:
+                known |= OUTS
+        found = self._judged_of.get(known)
+        if found is None:
+            found = self._judged_of[known] = tuple(
+                each for each in self.judged if not each[0].needs or each[0].needs & known
+            )
+        return found
 
     def terms_at(self, day: Day) -> Terms:
         """The rules under the policy version that is valid for a day."""

@@ -63,7 +63,7 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, marks: int) -> Ite
             parameters = shard.terms_at(day).parameters.get(of.code)
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
-    for rule, parameters in shard.judged:
+    for rule, parameters in shard.judged_of(customer):
         if marks & (CHANGED | rule.stirred):
             yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aggregates.dates import iso_month, month_of
 from aggregates.money import average
-from aggregates.triggers.rule import Evidence, Found, Parameters, Rule, Says, anywhere, money, yuan
+from aggregates.triggers.rule import STORY, Evidence, Found, Parameters, Rule, Says, anywhere, money, yuan
 from aggregates.triggers.view import View
 from events.fields import MonthSum
 
@@ -64,4 +64,5 @@ RULE = Rule(
     says=says,
     find=find,
     rests=anywhere,
+    needs=STORY,
 )

@@ -6,6 +6,7 @@ import msgspec
 
 from aggregates.dates import Day, iso
 from aggregates.triggers.rule import (
+    OUTS,
     AtLeastOne,
     Cooling,
     Evidence,
@@ -118,4 +119,5 @@ RULE = Rule(
     cools=True,
     floor=lambda parameters: parameters.at_least,
     rests=anywhere,
+    needs=OUTS,
 )

@@ -3,7 +3,19 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, Share, anywhere, money, yuan
+from aggregates.triggers.rule import (
+    MORE,
+    AtLeastOne,
+    Evidence,
+    Found,
+    Parameters,
+    Rule,
+    Says,
+    Share,
+    anywhere,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import LAST, View
 
 
@@ -59,4 +71,5 @@ RULE = Rule(
     due=due,
     looks_back=lambda parameters: parameters.days + 1,
     rests=anywhere,
+    needs=MORE,
 )

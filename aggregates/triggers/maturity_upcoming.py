@@ -3,7 +3,19 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import NEVER_RESTS, AtLeastOne, Evidence, Found, Parameters, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import (
+    MORE,
+    NEVER_RESTS,
+    AtLeastOne,
+    Evidence,
+    Found,
+    Parameters,
+    Rest,
+    Rule,
+    Says,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import View
 
 
@@ -66,4 +78,5 @@ RULE = Rule(
     find=find,
     due=due,
     rests=rests,
+    needs=MORE,
 )

@@ -4,7 +4,19 @@ from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
 from aggregates.triggers.memory import DRIFTED
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Rule, Says, Share, anywhere, money, yuan
+from aggregates.triggers.rule import (
+    OUTS,
+    AtLeastOne,
+    Cooling,
+    Evidence,
+    Found,
+    Rule,
+    Says,
+    Share,
+    anywhere,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import LAST, Out, View
 
 OUTSIDE = frozenset({"other_bank", "payment_platform"})
@@ -94,4 +106,5 @@ RULE = Rule(
     looks_back=lambda parameters: parameters.window_days,
     rests=anywhere,
     stirred=DRIFTED,
+    needs=OUTS,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, month_of
 from aggregates.triggers.memory import PAID
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore, anywhere
+from aggregates.triggers.rule import MORE, AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore, anywhere
 from aggregates.triggers.view import LAST, Payroll, View
 
 
@@ -103,4 +103,5 @@ RULE = Rule(
     payroll_months=_months_back,
     rests=anywhere,
     stirred=PAID,
+    needs=MORE,
 )

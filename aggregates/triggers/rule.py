@@ -80,6 +80,10 @@ NEVER_RESTS = Rest(1, 0)
 """Between no amounts: every record may make news."""
 
 
+STORY, RELATIONS, LOANS, MORE, OUTS = (1 << n for n in range(5))
+"""What may be known of a customer: a story of its tier, relations, loans; of its conduct products and payrolls, money out."""
+
+
 class Says(msgspec.Struct, frozen=True, gc=False):
     """A trigger in a sentence, for the screens of two languages."""
 
@@ -114,6 +118,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     spent or received on its value date, and valuations: who only spends is not looked at then. The last argument is the
     evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. stirred: by
     which of it it is all the same (``aggregates.triggers.memory``: marks).
+    needs: one of these must be known of a customer for `find` or `due` to give anything (``STORY`` and so on); 0: none.
     payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
     days behind its own (``view.outs``).
     """
@@ -136,6 +141,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     floor: Callable[[Any], int] | None = None
     rests: Callable[[View, Any, Any], Rest] | None = None
     stirred: int = 0
+    needs: int = 0
     looks_back: Callable[[Any], int] | None = None
     payroll_months: Callable[[Any], int] | None = None
     names_from: Callable[[Any], int] | None = None

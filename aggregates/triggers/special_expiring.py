@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import STORY, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
 from aggregates.triggers.view import View
 
 
@@ -52,4 +52,5 @@ RULE = Rule(
     find=find,
     due=due,
     rests=anywhere,
+    needs=STORY,
 )

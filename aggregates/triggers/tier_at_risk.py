@@ -6,7 +6,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import Found, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import STORY, Found, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -71,4 +71,5 @@ RULE = Rule(
     find=find,
     due=due,
     rests=rests,
+    needs=STORY,
 )

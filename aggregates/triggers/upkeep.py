@@ -29,13 +29,14 @@ from aggregates.triggers import catalog
 from aggregates.triggers.life import cools_until, expires_on
 from aggregates.triggers.life import evolve as evolve_life
 from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, SPENT, Conduct, Life
+from aggregates.triggers.rule import OUTS
 from aggregates.triggers.seen import Seen
 from aggregates.triggers.sifting import Sifted
 from aggregates.waiting import Noted
 from events.codec import DAYS, to_json
 from events.decisions import TriggerMoved, TriggersActivated
 from events.fields import CustomerRecord
-from events.transactions import MoneyRecord, PayrollCredited, Reversal, TransferOut, ValuationUpdated
+from events.transactions import BalanceStated, MoneyRecord, PayrollCredited, Reversal, TransferOut, ValuationUpdated
 
 if TYPE_CHECKING:
     from aggregates.shard import Shard
@@ -59,6 +60,8 @@ def took(shard: "Shard", record: CustomerRecord) -> None:
     customer = shard.customers.ensure(record.customer_id)
     date: str = getattr(record, "value_date", record.occurred_at[:10])
     day = DAYS[date]
+    if isinstance(record, BalanceStated) and day > shard.closed_through > 0:
+        return  # compared as the day closes, and nothing else
     if isinstance(record, ValuationUpdated) and day == shard.closed_through + 1:
         conduct = conduct_of(customer)
         if not conduct.marks:
@@ -273,7 +276,7 @@ def _rest(shard: "Shard", customer: Customer, view: Seen) -> tuple[int | None, .
     if view.next_change():
         return ()
     found: tuple[list[int], ...] = ([], [], [], [])
-    for rule, parameters in shard.judged:
+    for rule, parameters in shard.judged_of(customer, OUTS):  # plain money out comes without a look
         if rule.rests is None:
             return ()
         raises = None if life is None else life.raises.get(rule.code)
@@ -296,7 +299,8 @@ def _next_day(shard: "Shard", customer: Customer, view: Seen, marks: int) -> Day
     marks: what was taken; where no rule has news of plain money, only those are asked that it stirs.
     """
     day = view.day
-    days = [rule.due(view, parameters) for rule, parameters in shard.judged if marks & (CHANGED | rule.stirred)]
+    judged = shard.judged_of(customer)
+    days = [rule.due(view, parameters) for rule, parameters in judged if marks & (CHANGED | rule.stirred)]
     days.append(view.next_change())
     life = customer.life
     if life is not None:
