@@ -8,15 +8,18 @@ import click
 from aggregates.customer import standing as standing_of
 from aggregates.dates import iso
 from aggregates.policy import Policies
-from events.decisions import Cause, Tier
+from aggregates.triggers.catalog import rule_of
+from events.decisions import Cause, Tier, TriggerMoved
 from guanxi.cli.asking import Page, known, page
 from guanxi.cli.options import Asked, common
 from guanxi.cli.past import known_at as known_at_option
 from guanxi.cli.render import Column, Listing, Look, Row, amount, show, standing, text
-from guanxi.cli.words import ALERTS, KINDS, LINES, Words
+from guanxi.cli.words import ALERTS, KINDS, LINES, STEPS, Words
 from processors.past import Past, Step, steps
 from processors.stored import Line
 from projections.moment import KnownAt
+
+TRIGGER: Final = str(TriggerMoved.__struct_config__.tag)
 
 
 def _moved(row: Row, look: Look) -> str:
@@ -81,7 +84,7 @@ def row_of(step: Step, recorded_at: str) -> dict[str, Any]:
         "block": step.block,
         "recorded_at": recorded_at,
         "type": line.__struct_config__.tag,
-        "kind": getattr(line, "kind", None),
+        "kind": f"{line.code}:{line.step}" if isinstance(line, TriggerMoved) else getattr(line, "kind", None),
         **event_of(line),
         "occurred_at": getattr(line, "occurred_at", None),
         "value_date": getattr(line, "value_date", None),
@@ -115,6 +118,10 @@ def _state(step: Step, side: int) -> dict[str, Any]:
 
 def _event(row: Row) -> str:
     kind = row["kind"]
+    if row["type"] == TRIGGER:
+        code, step = kind.rsplit(":", 1)
+        rule = rule_of(code)
+        return f"{LINES[TRIGGER]} · {code if rule is None else Words(rule.zh, rule.en)} · {STEPS[step]}"
     named = f" · {KINDS.get(kind) or ALERTS.get(kind) or kind}" if kind else ""
     return f"{LINES.get(row['type'], row['type'])}{named}"
 
