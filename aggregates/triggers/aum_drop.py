@@ -49,6 +49,10 @@ def find(view: View, parameters: AumDropParameters) -> Iterator[Found]:
         yield Found(iso(day), AumDropEvidence(high=high, high_on=iso(on), now=now, records=records))
 
 
+_ROOM = Share(85, 100)
+"""Of AUM as it is now: what the lower bound of rest may be raised to for room above the high."""
+
+
 def due(view: View, _parameters: AumDropParameters) -> Day:
     """The next day on which AUM moves: while it stays, the high of the window can only fall."""
     return view.next_change()
@@ -60,14 +64,18 @@ def worse(parameters: AumDropParameters, now: AumDropEvidence, last: AumDropEvid
 
 
 def rests(view: View, parameters: AumDropParameters, last: AumDropEvidence | None) -> Rest:
-    """As long as AUM stays above the share of the high, or, where that was said, above the share of what it was then."""
+    """As long as AUM stays above the share of the high, or, where that was said, above the share of what it was then.
+
+    A new high costs a look, so some room is left above it where AUM is far enough from the share of that too.
+    """
     day, share = view.day, parameters.share
     now = view.aum(day)
     high, _ = view.high(day - parameters.window_days + 1, day)
     if high < parameters.high_at_least:
         return Rest(high=max(parameters.high_at_least, 1) - 1)
     if not share.at_most(now, high):
-        return Rest(low=high * share.part // share.whole + 1, high=high)
+        room = max(high, now * _ROOM.part * share.whole // (_ROOM.whole * share.part))
+        return Rest(low=room * share.part // share.whole + 1, high=room)
     if last is None:
         return NEVER_RESTS
     return Rest(low=last.now * share.part // share.whole + 1) if last.now > 0 else Rest()
