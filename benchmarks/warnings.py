@@ -25,7 +25,7 @@ from infra.sqlite_log import SqliteEventLog
 from processors.stored import decode_lines
 
 SEEDS = (90_210, 31_337, 86_028_121)
-CUSTOMERS, QUICK_CUSTOMERS = 2_000, 300
+CUSTOMERS, QUICK_CUSTOMERS = 1_000, 300
 DAYS = 400
 ECHO_DAYS = 45
 """What is raised about those who only look so counts against a rule for so long after it begins."""
