@@ -16,6 +16,7 @@ as the log knew it then.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import add
 
 import msgspec
 
@@ -277,6 +278,18 @@ def _forget(valued: Valued, before: Day) -> None:
     gone = bisect_left(valued.day, before)
     if gone:
         del valued.day[:gone], valued.money[:gone], valued.effect[:gone], valued.marks[:gone]
+
+
+def changes(account: Account, since: Day) -> tuple[Sequence[Day], Sequence[int]]:
+    """The days on which the balance changed, of those that are kept, ascending, and by how much on each.
+
+    since: what lies before this day may be missing.
+    """
+    valued = account.valued
+    if valued is None:
+        return account.days[0::2], account.days[1::2]
+    at = bisect_left(valued.day, since)
+    return valued.day[at:], list(map(add, valued.money[at:], valued.effect[at:]))
 
 
 def changes_back(account: Account) -> Iterator[tuple[Day, int]]:

@@ -4,12 +4,14 @@ Everything is as known now. Of a past day what a rule may ask is still there: as
 their days from `look_back` before its raise, and so does the conduct.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from aggregates.account import balance_back, changes_back
+from aggregates.account import balance_back, changes
 from aggregates.conduct import ACT, CLOSING, MATURED, MATURITY, OUT, OUTS, PAYROLL, is_worth_naming
-from aggregates.customer import Customer, months_known
+from aggregates.customer import Customer, Story, months_known
 from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
 from aggregates.outlook import MonthSoFar
 from aggregates.policy import Policy
@@ -44,18 +46,18 @@ class Seen:
         self.customer_id = customer.id
         self.first_day: Day = first_day(shard.first_month)
         self.closed_through: Day = shard.closed_through
-        self.policy: Policy = shard.policies.at(month_of(day))
+        self.tier: Tier = ORDINARY if customer.story is None else self._tier(customer.story)
         """See View."""
-        self.tier: Tier = self._tier()
-        """See View."""
-        self._spot = customer.spot_minor
-        self._changes: list[tuple[Day, int]] = []
-        """By what AUM changed on each day that is kept, the latest first; an account's days may come one behind another."""
-        for account in customer.accounts.values():
-            self._changes += changes_back(account)
-        self._changes.sort(reverse=True)
+        self._changed: Sequence[Day] | None = None
+        """Days on which AUM changed, of those that a rule asks for, ascending."""
+        self._levels: Sequence[int] = ()
+        """AUM before the first of them, and from each of them on."""
+        self._highs: dict[tuple[Day, Day], tuple[int, Day]] = {}
         self._next_change = -1
         self._month: MonthSoFar | None = None
+        self._outs: dict[tuple[Day, Day], Sequence[Out]] = {}
+        self._maturities: dict[str, Maturity] | None = None
+        self._last_activity: tuple[Activity | None] | None = None
 
     @property
     def _more(self) -> More:
@@ -64,10 +66,12 @@ class Seen:
 
     # ------------------------------------------------------------------------------------------ policy and tier
 
-    def _tier(self) -> Tier:
-        story = self._customer.story
-        if story is None:
-            return ORDINARY
+    @property
+    def policy(self) -> Policy:
+        """See View."""
+        return self._shard.policies.at(month_of(self.day))
+
+    def _tier(self, story: Story) -> Tier:
         if self.day > self._shard.closed_through:
             return story.tier
         return next((tier for day, tier in reversed(story.timeline) if day <= self.day), ORDINARY)
@@ -99,50 +103,75 @@ class Seen:
         """See View."""
         return any(account.opened <= self.day for account in self._customer.accounts.values())
 
+    def _days(self) -> Sequence[Day]:
+        """Days on which AUM changed; with the first question the levels are added up."""
+        changed = self._changed
+        if changed is None:
+            accounts = self._customer.accounts.values()
+            since = self.day - self._shard.look_back
+            deltas: Sequence[int]
+            if len(accounts) == 1:
+                changed, deltas = changes(next(iter(accounts)), since)
+            else:
+                net: dict[Day, int] = {}
+                for account in accounts:
+                    for day, delta in zip(*changes(account, since), strict=True):
+                        net[day] = net.get(day, 0) + delta
+                changed = sorted(net)
+                deltas = [net[day] for day in changed]
+            self._changed = changed
+            self._levels = list(accumulate(deltas, initial=self._customer.spot_minor - sum(deltas)))
+        return changed
+
     def aum(self, day: Day) -> int:
         """See View."""
         if day < self.first_day:
             return 0
-        level = self._spot
-        for changed, delta in self._changes:
-            if changed <= day:
-                break
-            level -= delta
-        return level
+        at = bisect_right(self._changed or self._days(), day)
+        return self._levels[at]
 
     def levels(self, first: Day, last: Day) -> Iterator[tuple[Day, Day, int]]:
         """See View."""
-        level, top = self._spot, last
-        for changed, delta in self._changes:
-            if changed <= top:
-                if changed <= max(first, self.first_day):
-                    break
-                yield changed, top, level
-                top = changed - 1
-            level -= delta
-        start = max(first, self.first_day)
+        changed = self._changed or self._days()
+        levels, start, top, at = self._levels, max(first, self.first_day), last, bisect_right(changed, last)
+        while at and changed[at - 1] > start:
+            at -= 1
+            yield changed[at], top, levels[at + 1]
+            top = changed[at] - 1
         if start <= top:
-            yield start, top, level
+            yield start, top, levels[at]
         if first < self.first_day:
             yield first, min(top, self.first_day - 1), 0
 
     def high(self, first: Day, last: Day) -> tuple[int, Day]:
         """See View."""
-        best, on = None, last
-        for _, top, level in self.levels(first, last):
-            if best is None or level > best:
-                best, on = level, top
-        return best or 0, on
+        found = self._highs.get((first, last))
+        if found is None:
+            found = self._highs[first, last] = self._high(first, last)
+        return found
+
+    def _high(self, first: Day, last: Day) -> tuple[int, Day]:
+        changed = self._days()
+        start, end = bisect_right(changed, max(first, self.first_day)), bisect_right(changed, last)
+        if last < self.first_day:
+            return 0, last
+        levels = self._levels[start : end + 1]
+        best = max(levels)
+        if best < 0 and first < self.first_day:
+            return 0, self.first_day - 1
+        at = end - levels[::-1].index(best)
+        return best, last if at == end else changed[at] - 1
 
     def next_change(self) -> Day:
         """See View."""
         if self._next_change < 0:
-            after = [account.closed for account in self._customer.accounts.values() if account.closed > self.day]
-            for day, _ in self._changes:
-                if day <= self.day:
-                    break
-                after.append(day)
-            self._next_change = min(after, default=0)
+            day, changed = self.day, self._days()
+            at = bisect_right(changed, day)
+            found = changed[at] if at < len(changed) else 0
+            for account in self._customer.accounts.values():
+                if account.closed > day and not 0 < found <= account.closed:
+                    found = account.closed
+            self._next_change = found
         return self._next_change
 
     def month_so_far(self) -> MonthSoFar:
@@ -150,7 +179,7 @@ class Seen:
         if self._month is None:
             month = month_of(self.day)
             first = first_day(month)
-            total = sum(level * (end - start + 1) for start, end, level in self.levels(first, self.day))
+            total = sum([level * (end - start + 1) for start, end, level in self.levels(first, self.day)])
             self._month = MonthSoFar(total, self.aum(self.day), self.day - first + 1, days_in(month))
         return self._month
 
@@ -170,6 +199,11 @@ class Seen:
 
     def maturities(self) -> Mapping[str, Maturity]:
         """See View."""
+        if self._maturities is None:
+            self._maturities = self._terms() if self._more.maturities else {}
+        return self._maturities
+
+    def _terms(self) -> dict[str, Maturity]:
         found: dict[str, Maturity] = {}
         for account_id, said in self._more.maturities.items():
             named = None
@@ -218,15 +252,29 @@ class Seen:
 
     def outs(self, first: Day, last: Day) -> Sequence[Out]:
         """See View."""
+        found = self._outs.get((first, last))
+        if found is None:
+            found = self._outs[first, last] = self._left(first, last)
+        return found
+
+    def _left(self, first: Day, last: Day) -> Sequence[Out]:
         conduct = self._customer.conduct
-        if conduct is None or not conduct.outs:
+        if conduct is None:
             return ()
-        worth = self._shard.terms_at(self.day).worth
-        return [
-            Out(day, amount, OUTS[what][0], OUTS[what][1], Cause(source, event_id))
-            for on, amount, what, source, event_id in _entries(conduct.outs, OUT)
-            if first <= (day := self._counted(on)) <= last and (day >= self.day or is_worth_naming(amount, what, worth))
-        ]
+        outs, today, begin = conduct.outs, self.day, self.first_day
+        start = conduct.told if first > self.closed_through else 0  # those of closed days come first
+        if start == len(outs):
+            return ()
+        worth = self._shard.terms_at(today).worth
+        found = []
+        for at in range(start, len(outs), OUT):
+            on: Day = outs[at]  # type: ignore[assignment]
+            day = max(on, begin)
+            if first <= day <= last:
+                _, amount, what, source, event_id = outs[at : at + OUT]
+                if day >= today or is_worth_naming(amount, what, worth):  # type: ignore[arg-type]
+                    found.append(Out(day, amount, *OUTS[what], Cause(source, event_id)))  # type: ignore[arg-type, index]
+        return found
 
     def payrolls(self, first: Day, last: Day) -> Sequence[Payroll]:
         """See View."""
@@ -238,6 +286,11 @@ class Seen:
 
     def last_activity(self) -> Activity | None:
         """See View."""
+        if self._last_activity is None:
+            self._last_activity = (self._activity(),)
+        return self._last_activity[0]
+
+    def _activity(self) -> Activity | None:
         conduct = self._customer.conduct
         acts = [] if conduct is None else conduct.acts
         for at in range(len(acts) - ACT, -1, -ACT):
