@@ -35,6 +35,9 @@ ACTIVITY_DAYS_AT_MOST = 40
 _MATURITIES_AT_MOST = 12
 """So much said of the maturity of an account is kept, in case that the last of it is reversed."""
 
+_SLACK_DAYS = 15
+"""Money out that nobody asks for any more is dropped some days at a time."""
+
 ACT, OUT, PAYROLL, MATURITY, MATURED, CLOSING = 4, 5, 3, 5, 4, 4
 """Places an entry takes in the flat lists of ``Conduct`` and ``More``."""
 
@@ -230,41 +233,46 @@ def _drop(flat: list[Any], at: int, size: int) -> None:
 def forget_outs(conduct: Conduct, closed: Day, keep_all_from: Day, keep_from: Day, worth: int) -> None:
     """A day closed: of money out up to it only what is worth naming is kept, and what an open trigger rests on.
 
-    keep_all_from: of this day and later all of it is kept; keep_from: before it nothing is; worth: so much is worth naming,
-    minor units, and so is every transfer to another bank or a payment platform.
+    keep_all_from: of this day and later all of it is kept; keep_from: before it nothing need be; worth: so much is worth
+    naming, minor units, and so is every transfer to another bank or a payment platform.
     """
     outs = conduct.outs
-    if not outs:
-        return
-    told: list[int | str] = []
+    start = conduct.told
+    if start and outs[0] < keep_from - _SLACK_DAYS:  # type: ignore[operator]
+        start = 0
+    told: list[int | str] = outs[:start]
     ahead: list[int | str] = []
-    conduct.out = 0
-    for at in range(0, len(outs), OUT):
-        entry = outs[at : at + OUT]
-        day: int = entry[0]  # type: ignore[assignment]
+    out = 0
+    for at in range(start, len(outs), OUT):
+        day: int = outs[at]  # type: ignore[assignment]
         if day > closed:
-            ahead += entry
-            conduct.out += entry[1]  # type: ignore[operator]
-        elif day >= keep_all_from or (day >= keep_from and is_worth_naming(entry[1], entry[2], worth)):  # type: ignore[arg-type]
-            told += entry
+            ahead += outs[at : at + OUT]
+            out += outs[at + 1]  # type: ignore[operator]
+        elif day >= keep_all_from or (day >= keep_from and is_worth_naming(outs[at + 1], outs[at + 2], worth)):  # type: ignore[arg-type]
+            told += outs[at : at + OUT]
+    conduct.out = out
     conduct.told = len(told)
-    conduct.outs = told + ahead
+    conduct.outs = told + ahead if ahead else told
 
 
 def is_worth_naming(amount: int, what: int, worth: int) -> bool:
     """Whether money out is named also on days behind its own."""
-    return amount >= worth or OUTS[what] in _DRIFTS
+    return amount >= worth or what in _DRIFTS
 
 
-_DRIFTS = frozenset({("other_bank", True), ("payment_platform", True)})
+_DRIFTS = frozenset(_WHAT[kind, True] for kind in OUTSIDE)
 
 
 def forget_more(more: More, keep_from: Day, payrolls_from: Day) -> None:
     """Drop what lies before the days that somebody may still ask for."""
-    more.late.clear()
-    _forget_before(more.payrolls, PAYROLL, payrolls_from)
-    _forget_before(more.matured, MATURED, keep_from)
-    _forget_before(more.closings, CLOSING, keep_from)
+    if more.late:
+        more.late.clear()
+    if more.payrolls:
+        _forget_before(more.payrolls, PAYROLL, payrolls_from)
+    if more.matured:
+        _forget_before(more.matured, MATURED, keep_from)
+    if more.closings:
+        _forget_before(more.closings, CLOSING, keep_from)
     for said in more.maturities.values():
         gone = len(said) - _MATURITIES_AT_MOST * MATURITY
         if gone > 0:
@@ -274,5 +282,5 @@ def forget_more(more: More, keep_from: Day, payrolls_from: Day) -> None:
 
 
 def _forget_before(flat: list[Any], size: int, day: Day) -> None:
-    if flat and min(map(abs, flat[0::size])) < day:
+    if min(map(abs, flat[0::size])) < day:
         flat[:] = [each for at in range(0, len(flat), size) if abs(flat[at]) >= day for each in flat[at : at + size]]

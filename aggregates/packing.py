@@ -6,7 +6,7 @@ import msgspec
 
 from aggregates.customer import Customer
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 """Raised whenever the shape or meaning of the state changes: packed states of another version are thrown away."""
 
 _PACK = msgspec.msgpack.Encoder().encode

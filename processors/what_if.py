@@ -93,9 +93,9 @@ class _Folding:
             for noted in list(shard.noted.values()):
                 if noted.customer_id not in shard.parked:
                     yield from _steps(judge_noted(shard, everyone.ensure(noted.customer_id), noted, day))
-        for customer_id, marks in sifted(shard, day).looked.items():
+        for customer_id, asked in sifted(shard, day).looked.items():
             if customer_id not in shard.parked:
-                yield from _steps(judge_close(shard, everyone.ensure(customer_id), day, marks))
+                yield from _steps(judge_close(shard, everyone.ensure(customer_id), day, asked))
 
     def _under(self, line: PolicyActivated) -> PolicyActivated:
         """A policy version with the parameters that are asked about."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from aggregates.dates import Day, iso
 from aggregates.triggers.rule import (
     NEVER_RESTS,
+    UNBOUND,
     AtLeastOne,
     Cooling,
     Evidence,
@@ -78,7 +79,7 @@ def rests(view: View, parameters: AumDropParameters, last: AumDropEvidence | Non
         return Rest(low=room * share.part // share.whole + 1, high=room)
     if last is None:
         return NEVER_RESTS
-    return Rest(low=last.now * share.part // share.whole + 1) if last.now > 0 else Rest()
+    return Rest(low=last.now * share.part // share.whole + 1) if last.now > 0 else UNBOUND
 
 
 def says(evidence: AumDropEvidence, currency: str) -> Says:

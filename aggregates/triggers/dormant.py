@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import AtLeastOne, Cooling, Evidence, Found, Minor, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import UNBOUND, AtLeastOne, Cooling, Evidence, Found, Minor, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -46,8 +46,8 @@ def rests(view: View, parameters: DormantParameters, _last: DormantEvidence | No
     """Of who sleeps already, as long as AUM does not come to what counts."""
     last = view.last_activity()
     if last is None or view.day - last.day < parameters.days:
-        return Rest()
-    return Rest(high=parameters.aum_at_least - 1) if view.aum(view.day) < parameters.aum_at_least else Rest()
+        return UNBOUND
+    return Rest(high=parameters.aum_at_least - 1) if view.aum(view.day) < parameters.aum_at_least else UNBOUND
 
 
 def says(evidence: DormantEvidence, currency: str) -> Says:

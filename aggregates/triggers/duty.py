@@ -1,15 +1,30 @@
-"""What a shard knows of triggers besides its customers: which rules are active, and whom the next closes look at."""
+"""What a shard knows of triggers besides its customers: which rules are active, and whom the next closes look at.
 
-from typing import Any
+What a look asks is a number, a bit for each rule by the order in which rules became active, and ``LIFE`` for what stands open.
+"""
+
+from typing import Any, NamedTuple
 
 from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, month_of
 from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
-from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule
+from aggregates.triggers.memory import CHANGED, REVALUED
+from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, anywhere
 from aggregates.triggers.sifting import Sifted
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
+
+ALL, LIFE = -1, 1
+"""Asks everything; asks no rule, only whether an open trigger ends."""
+
+
+class Judged(NamedTuple):
+    """A rule that is active and enabled, its parameters now, and the bit that asks it."""
+
+    rule: Rule
+    parameters: Any
+    bit: int
 
 
 class Duty:
@@ -46,18 +61,34 @@ class Duty:
             self._judged_by = by
             parameters = self._terms[policy.version].parameters
             active = [(rule, parameters[rule.code]) for rule in catalog.RULES if rule.code in self.triggers]
-            self._judged_of: dict[int, tuple[tuple[Rule, Any], ...]] = {}
-            self.judged: tuple[tuple[Rule, Any], ...] = tuple(
-                (rule, of_rule) for rule, of_rule in active if of_rule.enabled
+            self.bits = {code: LIFE << at for at, code in enumerate(self.triggers, 1)}
+            self._judged_of: dict[tuple[int, int], tuple[Judged, ...]] = {}
+            self.judged = tuple(
+                Judged(rule, of_rule, self.bits[rule.code]) for rule, of_rule in active if of_rule.enabled
             )
+            self.put_off = sum(each.bit for each in self.judged if each.rule.put_off)
+            self.resting = sum(each.bit for each in self.judged if each.rule.rests is not anywhere)
+            self.losing = sum(each.bit for each in self.judged if each.rule.cools and each.rule.on_record)
+            self.asked_by = tuple(self._asked_by(marks) for marks in range(2 * CHANGED))
+            """By marks."""
             self.on_types = frozenset(kind for rule, _ in active for kind in rule.records)
             looks = any(rule.on_record and rule.cools for rule, _ in active)
             self.floor = min(terms.floor for terms in self._terms.values()) if looks else NEVER
         self.days_from: Day = first_day(last_closed + 1) - self.look_back if last_closed else 0
 
-    def judged_of(self, customer: Customer, known: int = 0) -> tuple[tuple[Rule, Any], ...]:
-        """The rules that may have something to say of a customer (``Rule.needs``). known: what counts as known anyway."""
-        conduct = customer.conduct
+    def _asked_by(self, marks: int) -> int:
+        """What is asked because of what was taken (``aggregates.triggers.memory``: marks)."""
+        if marks & CHANGED:
+            return ALL
+        asked = self.resting if marks & REVALUED else 0
+        for each in self.judged:
+            if marks & each.rule.stirred:
+                asked |= each.bit
+        return asked
+
+    def judged_of(self, customer: Customer, asked: int = ALL) -> tuple[Judged, ...]:
+        """Of the rules that are asked those that may have something to say of a customer (``Rule.needs``)."""
+        conduct, known = customer.conduct, 0
         if customer.story is not None:
             known |= STORY
         if customer.relations is not None:
@@ -69,10 +100,10 @@ class Duty:
                 known |= MORE
             if conduct.outs:
                 known |= OUTS
-        found = self._judged_of.get(known)
+        found = self._judged_of.get((asked, known))
         if found is None:
-            found = self._judged_of[known] = tuple(
-                each for each in self.judged if not each[0].needs or each[0].needs & known
+            found = self._judged_of[asked, known] = tuple(
+                each for each in self.judged if each.bit & asked and (not each.rule.needs or each.rule.needs & known)
             )
         return found
 

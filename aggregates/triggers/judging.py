@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from aggregates.customer import Customer
 from aggregates.dates import Day, iso
 from aggregates.triggers import catalog
-from aggregates.triggers.life import expires_on, news, raise_of, step_of
-from aggregates.triggers.memory import CHANGED, Life, Open
+from aggregates.triggers.life import expires_on, is_news, raise_of, step_of
+from aggregates.triggers.memory import Life, Open
 from aggregates.triggers.rule import Found, Rule
 from aggregates.triggers.seen import Seen
 from aggregates.triggers.upkeep import view_of
@@ -50,12 +50,11 @@ def _step(
 # ------------------------------------------------------------------------------------------------------ closes
 
 
-def judge_close(shard: "Shard", customer: Customer, day: Day, marks: int) -> Iterator[Decision]:
+def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Iterator[Decision]:
     """A customer at the close of a day: withdrawals, expiries, raises (DOMAIN §2). Evolves as it goes.
 
-    marks: what was taken of the customer; where no rule has news of plain money, only those are asked that it stirs.
+    asked: which rules may have news (``upkeep.sifted``).
     """
-    view = view_of(shard, customer, day)
     life = customer.life
     if life is not None and life.open:
         yield from _withdrawals(shard, customer, life, day)
@@ -63,17 +62,25 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, marks: int) -> Ite
             parameters = shard.terms_at(day).parameters.get(of.code)
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
-    for rule, parameters in shard.judged_of(customer):
-        if marks & (CHANGED | rule.stirred):
-            yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
+    judged = shard.judged_of(customer, asked)
+    if judged:
+        view = view_of(shard, customer, day)
+        for rule, parameters, _ in judged:
+            for found in rule.find(view, parameters):
+                if is_news(customer.life, rule, parameters, found, day):
+                    yield _raised(shard, customer, rule, found, day)
 
 
 def _raises(
     shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], day: Day
 ) -> Iterator[Decision]:
     for each in found:
-        for new in news(customer.life, rule, parameters, (each,), day):
-            yield _made(shard, raise_of(customer, rule, new, day, shard.policy.version, shard.currency))
+        if is_news(customer.life, rule, parameters, each, day):
+            yield _raised(shard, customer, rule, each, day)
+
+
+def _raised(shard: "Shard", customer: Customer, rule: Rule, found: Found, day: Day) -> Decision:
+    return _made(shard, raise_of(customer, rule, found, day, shard.policy.version, shard.currency))
 
 
 def _withdrawals(shard: "Shard", customer: Customer, life: Life, day: Day) -> Iterator[Decision]:
@@ -114,7 +121,7 @@ def judge_record(shard: "Shard", record: CustomerRecord, made: Sequence[Decision
     decisions: list[Decision] = []
     if kind in shard.on_types:
         view = Seen(shard, customer, day)
-        for rule, parameters in shard.judged:
+        for rule, parameters, _ in shard.judged:
             if rule.on_record is not None and kind in rule.records:
                 decisions += _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), day)
     elif _is_loss_possible(shard, customer, record, made):
@@ -137,9 +144,8 @@ def _is_loss_possible(shard: "Shard", customer: Customer, record: Record, made: 
 
 def _losses(shard: "Shard", customer: Customer, day: Day) -> Iterator[Decision]:
     view = Seen(shard, customer, day)
-    for rule, parameters in shard.judged:
-        if rule.cools and rule.on_record is not None:
-            yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
+    for rule, parameters, _ in shard.judged_of(customer, shard.losing):
+        yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
 
 
 def judge_noted(shard: "Shard", customer: Customer, noted: Noted, day: Day) -> Iterator[Decision]:
@@ -150,7 +156,7 @@ def judge_noted(shard: "Shard", customer: Customer, noted: Noted, day: Day) -> I
             yield from _losses(shard, customer, day)
         return
     view = Seen(shard, customer, day)
-    for rule, parameters in shard.judged:
+    for rule, parameters, _ in shard.judged:
         if rule.on_record is not None and type(record) in rule.records:
             yield from _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), day)
 

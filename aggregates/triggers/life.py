@@ -3,7 +3,7 @@
 raised → claimed → contacted → retained / lost / no_need, or expired, or withdrawn. Each step is a line of the log.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -110,18 +110,15 @@ def raise_of(customer: Customer, rule: Rule, found: Found, day: Day, version: st
     )
 
 
-def news(life: Life | None, rule: Rule, parameters: Any, found: Iterable[Found], day: Day) -> Iterator[Found]:
-    """What of it is to be raised on a business date, given what was raised before; what is raised is evolved meanwhile."""
-    for each in found:
-        if life is None:
-            yield each
-        elif not rule.cools:
-            if each.key not in life.keys.get(rule.code, ()):
-                yield each
-        elif life.last.get(rule.code, 0) < day and (
-            _is_due(life, rule, parameters, day) or _is_worse(life, rule, parameters, each)
-        ):
-            yield each
+def is_news(life: Life | None, rule: Rule, parameters: Any, found: Found, day: Day) -> bool:
+    """Whether it is to be raised on a business date, given what was raised before."""
+    if life is None:
+        return True
+    if not rule.cools:
+        return found.key not in life.keys.get(rule.code, ())
+    return life.last.get(rule.code, 0) < day and (
+        _is_due(life, rule, parameters, day) or _is_worse(life, rule, parameters, found)
+    )
 
 
 def _is_due(life: Life, rule: Rule, parameters: Any, day: Day) -> bool:

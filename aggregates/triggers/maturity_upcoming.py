@@ -6,6 +6,7 @@ from aggregates.dates import Day, iso
 from aggregates.triggers.rule import (
     MORE,
     NEVER_RESTS,
+    UNBOUND,
     AtLeastOne,
     Evidence,
     Found,
@@ -56,7 +57,7 @@ def rests(view: View, _parameters: MaturityUpcomingParameters, _last: None) -> R
     """As long as there is money in each account that has a term: in an empty one it may come to be."""
     day = view.day
     is_empty = any(term.on > day and view.balance(name, day) <= 0 for name, term in view.maturities().items())
-    return NEVER_RESTS if is_empty else Rest()
+    return NEVER_RESTS if is_empty else UNBOUND
 
 
 def says(evidence: MaturityUpcomingEvidence, currency: str) -> Says:

@@ -10,9 +10,9 @@ import msgspec
 from aggregates.dates import Day
 from events.decisions import Step
 
-SPENT, DRIFTED, PAID, CHANGED = 1, 2, 4, 8
+SPENT, DRIFTED, PAID, REVALUED, CHANGED = 1, 2, 4, 8, 16
 """Marks: since the last close money of one leg or a valuation of the open day was taken; among it a transfer to another bank
-or a payment platform; a payroll; anything else."""
+or a payment platform; a payroll; a valuation of a closed day, as funds have it; anything else."""
 
 
 class More(msgspec.Struct, array_like=True, gc=False):
@@ -38,8 +38,9 @@ class Conduct(msgspec.Struct, array_like=True, gc=False):
     acts: days with a sign of life, ascending, flat (day, how many, source and event_id of the first); outs: money out in log
     order, flat (value date, amount, what: ``aggregates.conduct.OUTS``, source, event_id), first those of days closed before;
     told: how many places these take; out: the others added up, minor units; marks: of what was taken since the last close,
-    0: nothing was; due: the day the customer is to be looked at, 0: none; rest: between which amounts of AUM (low, high) and
-    of the projected average (low, high) plain money is no news, None where there is no bound; empty: all is news.
+    0: nothing was; dues: days on whose close something is to be asked, ascending, flat (day, what: ``aggregates.triggers.duty``);
+    rest: between which amounts of AUM (low, high) and of the projected average (low, high) plain money is no news, None where
+    there is no bound; empty: all is news.
     """
 
     acts: list[int | str]
@@ -47,7 +48,7 @@ class Conduct(msgspec.Struct, array_like=True, gc=False):
     told: int = 0
     out: int = 0
     marks: int = 0
-    due: Day = 0
+    dues: tuple[int, ...] = ()
     rest: tuple[int | None, ...] = ()
     more: More | None = None
 

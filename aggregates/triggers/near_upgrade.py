@@ -7,7 +7,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import Found, Rest, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import UNBOUND, Found, Rest, Rule, Says, Share, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -67,7 +67,7 @@ def _next(view: View) -> _Next | None:
 def rests(view: View, parameters: NearUpgradeParameters, _last: None) -> Rest:
     """As long as balance and month stay on their side of the share of the next threshold."""
     following = _next(view)
-    return Rest() if following is None else month_ahead.rests(view, following.threshold, parameters.share)
+    return UNBOUND if following is None else month_ahead.rests(view, following.threshold, parameters.share)
 
 
 def says(evidence: NearUpgradeEvidence, currency: str) -> Says:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.memory import DRIFTED
+from aggregates.triggers.memory import DRIFTED, REVALUED
 from aggregates.triggers.rule import (
     OUTS,
     AtLeastOne,
@@ -41,7 +41,7 @@ class OutsidePlatformDriftEvidence(Evidence, frozen=True, kw_only=True, gc=False
 def find(view: View, parameters: OutsidePlatformDriftParameters) -> Iterator[Found]:
     """The transfers of the window against AUM before it."""
     day = view.day
-    transfers = _outside(view, day - parameters.window_days + 1, day)
+    transfers = [each for each in _outside(view, parameters) if each.day <= day]
     if len(transfers) < parameters.count:
         return
     total, base = sum(each.amount for each in transfers), view.aum(day - parameters.window_days)
@@ -56,7 +56,7 @@ def due(view: View, parameters: OutsidePlatformDriftParameters) -> Day:
     Without a transfer the window only empties, so a base that stays cannot make true what it did not the day before.
     """
     day, window = view.day, parameters.window_days
-    known = sorted((each.day, each.amount) for each in _outside(view, day - window + 1, LAST))
+    known = sorted((each.day, each.amount) for each in _outside(view, parameters))
     past = [each for each in known if each[0] <= day]
     coming = known[len(past)][0] if len(past) < len(known) else 0
     total, left = sum(amount for _, amount in past), len(past)
@@ -77,8 +77,10 @@ def due(view: View, parameters: OutsidePlatformDriftParameters) -> Day:
     return coming
 
 
-def _outside(view: View, first: Day, last: Day) -> list[Out]:
-    return [each for each in view.outs(first, last) if each.is_transfer and each.kind in OUTSIDE]
+def _outside(view: View, parameters: OutsidePlatformDriftParameters) -> list[Out]:
+    """Since the window began, those dated ahead included."""
+    known = view.outs(view.day - parameters.window_days + 1, LAST)
+    return [each for each in known if each.is_transfer and each.kind in OUTSIDE]
 
 
 def says(evidence: OutsidePlatformDriftEvidence, currency: str) -> Says:
@@ -105,6 +107,6 @@ RULE = Rule(
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
     rests=anywhere,
-    stirred=DRIFTED,
+    stirred=DRIFTED | REVALUED,
     needs=OUTS,
 )

@@ -28,9 +28,11 @@ def find(view: View, parameters: PayrollStoppedParameters) -> Iterator[Found]:
     The day is `after_days` behind a day of the month, so the month follows from the day.
     """
     day, month = view.day, month_of(view.day - parameters.after_days)
-    paid = view.payrolls(_since(month, parameters), day)
+    if view.payrolls(day - parameters.window_days, day):
+        return
+    paid = view.payrolls(first_day(month - parameters.months), day)
     before = _before(_firsts(paid), month, parameters)
-    if before and _given_up(before, month, parameters) == day and not _came(paid, day, parameters):
+    if before and _given_up(before, month, parameters) == day:
         days = tuple(iso(each.day) for each in before)
         records = tuple(dict.fromkeys(each.cause for each in before))  # brought forward: one record for all
         yield Found(iso_month(month), PayrollStoppedEvidence(days=days, records=records))
@@ -40,6 +42,8 @@ def due(view: View, parameters: PayrollStoppedParameters) -> Day:
     """The next day on which a month is given up, by the payrolls that are known."""
     month = month_of(view.day - parameters.after_days)
     paid = view.payrolls(_since(month, parameters), LAST)
+    if len(paid) < parameters.months:
+        return 0
     firsts = _firsts(paid)
     for following in sorted(each + 1 for each in firsts):
         before = _before(firsts, following, parameters)
@@ -103,5 +107,6 @@ RULE = Rule(
     payroll_months=_months_back,
     rests=anywhere,
     stirred=PAID,
+    put_off=True,
     needs=MORE,
 )

@@ -76,6 +76,8 @@ class Rest(NamedTuple):
     high_average: int | None = None
 
 
+UNBOUND = Rest()
+"""Plain money makes no news for the rule, however much it is."""
 NEVER_RESTS = Rest(1, 0)
 """Between no amounts: every record may make news."""
 
@@ -117,7 +119,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     rests: between which amounts neither `find` nor `due` gives anything new as long as nothing comes but money of one leg,
     spent or received on its value date, and valuations: who only spends is not looked at then. The last argument is the
     evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. stirred: by
-    which of it it is all the same (``aggregates.triggers.memory``: marks).
+    which of it it is all the same (``aggregates.triggers.memory``: marks). put_off: whether that finds nothing at once and
+    plans no day before one that is planned already, so that there is nothing to ask while there is one.
     needs: one of these must be known of a customer for `find` or `due` to give anything (``STORY`` and so on); 0: none.
     payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
     days behind its own (``view.outs``).
@@ -141,6 +144,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     floor: Callable[[Any], int] | None = None
     rests: Callable[[View, Any, Any], Rest] | None = None
     stirred: int = 0
+    put_off: bool = False
     needs: int = 0
     looks_back: Callable[[Any], int] | None = None
     payroll_months: Callable[[Any], int] | None = None
@@ -148,8 +152,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def anywhere(_view: View, _parameters: Any, _last: Any) -> Rest:
-    """Plain money makes no news for the rule, however much it is."""
-    return Rest()
+    """At rest whatever the amounts."""
+    return UNBOUND
 
 
 def money(minor: int, currency: str) -> str:

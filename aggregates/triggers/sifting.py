@@ -7,9 +7,14 @@ from aggregates.triggers.seen import Seen
 
 
 class Sifted(NamedTuple):
-    """Customers of a close. looked: at whom it looks, by what happened to them; spent: who only spent money; views: kept."""
+    """Customers of a close.
+
+    looked: at whom it looks, and what it asks (``aggregates.triggers.duty``); spent: who only spent money, which is no news;
+    early: of whom nothing is due after all; views: kept.
+    """
 
     day: Day
     looked: dict[str, int]
     spent: list[str]
+    early: list[str]
     views: dict[str, Seen]

@@ -70,5 +70,9 @@ def terms_of(policy: Policy) -> Terms:
         max([LONGEST_MONTH_DAYS, *(rule.looks_back(p) for rule, p in asked if rule.looks_back)]),
         max([0, *(rule.payroll_months(p) for rule, p in asked if rule.payroll_months)]),
         min([NEVER, *(rule.names_from(p) for rule, p in asked if rule.names_from)]),
-        min([NEVER, *(rule.floor(p) if rule.floor else 0 for rule, p in asked if rule.on_record and rule.cools)]),
+        min([NEVER, *(_floor(rule, p) for rule, p in asked if rule.on_record and rule.cools and p.enabled)]),
     )
+
+
+def _floor(rule: Rule, parameters: Any) -> int:
+    return rule.floor(parameters) if rule.floor is not None else 0

@@ -6,7 +6,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import STORY, Found, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import STORY, UNBOUND, Found, Rest, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -47,7 +47,7 @@ def _own(view: View) -> int:
 
 def rests(view: View, _parameters: TierAtRiskParameters, _last: None) -> Rest:
     """As long as a VIP's balance and month stay on their side of the own threshold."""
-    return Rest() if view.tier.state != "vip" else month_ahead.rests(view, _own(view))
+    return UNBOUND if view.tier.state != "vip" else month_ahead.rests(view, _own(view))
 
 
 def says(evidence: TierAtRiskEvidence, currency: str) -> Says:

@@ -1,18 +1,20 @@
-"""Keeps book of whom a close has to look at for triggers, and forgets what nobody can ask any more. By evolve alone.
+"""Keeps book of whom a close has to look at for triggers, and of what it asks. By evolve alone.
 
-Looked at are customers with a record or a tier decision since the last close (``Shard.active``), and those of whom a day
-is due (``Shard.days_due``): the first day on which a rule may find something that it does not find today, a movement
-dated ahead, the expiry of an open trigger, the end of a cooldown. Everybody is looked at by the first close under other
-rules: a new policy version, rules that became active. A day that is due too early costs a look, and the next
-one is found then; so an entry of the index stays where it is when the day moves on.
+Asked are, of customers with a record or a tier decision since the last close (``Shard.active``), the rules that it may concern:
+all of them, but of plain money only those that it stirs or whose bounds of rest AUM has left. And of those of whom a day is due
+(``Shard.days_due``) the rules whose day it is: the first on which one may find something that it does not find today; a movement
+dated ahead, the expiry of an open trigger, the end of a cooldown. Everybody is asked everything by the first close under other
+rules: a new policy version, rules that became active. A day that comes too early costs a question, and the next one is
+found then; so an entry of the index stays where it is when the day moves on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
 
+from aggregates.account import month_sum
 from aggregates.conduct import (
     ACT,
     ACTIVITY_DAYS_AT_MOST,
@@ -23,13 +25,14 @@ from aggregates.conduct import (
     forget_outs,
     more_of,
 )
-from aggregates.customer import Customer, aum_sum
+from aggregates.customer import Customer
 from aggregates.dates import Day, Month, days_in, first_day, month_of
 from aggregates.triggers import catalog
+from aggregates.triggers.duty import ALL, LIFE
 from aggregates.triggers.life import cools_until, expires_on
 from aggregates.triggers.life import evolve as evolve_life
-from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, SPENT, Conduct, Life
-from aggregates.triggers.rule import OUTS
+from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, REVALUED, SPENT, Conduct, Life
+from aggregates.triggers.rule import UNBOUND
 from aggregates.triggers.seen import Seen
 from aggregates.triggers.sifting import Sifted
 from aggregates.waiting import Noted
@@ -62,11 +65,11 @@ def took(shard: "Shard", record: CustomerRecord) -> None:
     day = DAYS[date]
     if isinstance(record, BalanceStated) and day > shard.closed_through > 0:
         return  # compared as the day closes, and nothing else
-    if isinstance(record, ValuationUpdated) and day == shard.closed_through + 1:
+    if isinstance(record, ValuationUpdated) and day <= shard.closed_through + 1 and shard.closed_through:
         conduct = conduct_of(customer)
         if not conduct.marks:
             shard.active[customer.id] = None
-        conduct.marks |= SPENT
+        conduct.marks |= SPENT if day > shard.closed_through else REVALUED
     else:
         conduct = touch(shard, customer)
     _book(shard, conduct, record, day)
@@ -146,25 +149,60 @@ def sifted(shard: "Shard", day: Day) -> Sifted:
 
 def _sift(shard: "Shard", day: Day) -> Sifted:
     if shard.everyone or _begins_version(shard, day):
-        return Sifted(day, dict.fromkeys(shard.customers.all, CHANGED), [], {})
-    looked: dict[str, int] = {}
+        return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], [], {})
+    looked, early = _due(shard, day)
     spent: list[str] = []
-    for due in sorted(each for each in shard.days_due if each <= day):
-        looked |= dict.fromkeys(shard.days_due[due], CHANGED)
-    everyone, month, days, floor = shard.customers.all, month_of(day), days_in(month_of(day)), shard.floor
+    everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
+    asked_by, floor, losing, resting = shard.asked_by, shard.floor, shard.losing, shard.resting
+    put_off = shard.put_off
     for customer_id in shard.active:
-        if customer_id in looked:
-            continue
         found = everyone[customer_id]
         customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
         conduct = conduct_of(customer)
-        if conduct.marks >= CHANGED or conduct.out >= floor or not _rests(customer, conduct.rest, month, days):
-            looked[customer_id] = CHANGED
-        elif conduct.marks > SPENT:
-            looked[customer_id] = conduct.marks
+        asked = asked_by[conduct.marks]
+        if asked != ALL:
+            if asked & put_off:
+                asked &= ~_planned(conduct, put_off)
+            if conduct.out >= floor:
+                asked |= losing
+            if not conduct.rest:
+                asked = ALL
+            elif not _rests(customer, conduct.rest, month, days):
+                asked |= resting
+        if customer_id in looked:
+            looked[customer_id] |= asked
+        elif asked:
+            looked[customer_id] = asked
         else:
             spent.append(customer_id)
-    return Sifted(day, looked, spent, {})
+    return Sifted(day, looked, spent, early, {})
+
+
+def _planned(conduct: Conduct, put_off: int) -> int:
+    """Rules of which a day is planned that what was taken can only put off."""
+    planned = 0
+    for asked in conduct.dues[1::2]:
+        if asked != ALL:
+            planned |= asked
+    return planned & put_off
+
+
+def _due(shard: "Shard", day: Day) -> tuple[dict[str, int], list[str]]:
+    """Of whom something is due as a day closes, and what; and who is in the index too early."""
+    looked: dict[str, int] = {}
+    early: list[str] = []
+    for each in sorted(each for each in shard.days_due if each <= day):
+        for customer_id in shard.days_due[each]:
+            dues, asked = conduct_of(shard.customers.ensure(customer_id)).dues, 0
+            for at in range(0, len(dues), 2):
+                if dues[at] > day:
+                    break
+                asked |= dues[at + 1]
+            if asked:
+                looked[customer_id] = asked
+            else:
+                early.append(customer_id)
+    return looked, early
 
 
 def view_of(shard: "Shard", customer: Customer, day: Day) -> Seen:
@@ -180,17 +218,16 @@ def view_of(shard: "Shard", customer: Customer, day: Day) -> Seen:
 
 def _rests(customer: Customer, rest: tuple[int | None, ...], month: Month, days: int) -> bool:
     """Whether AUM and the projected average are where no rule has news. Nothing is dated ahead."""
-    if not rest:
-        return False
     low, high, low_average, high_average = rest
-    spot = customer.spot_minor
-    if (low is not None and spot < low) or (high is not None and spot > high):
-        return False
-    if low_average is None and high_average is None:
-        return True
-    total = aum_sum(customer, month)
-    return (low_average is None or total >= low_average * days) and (
-        high_average is None or total < high_average * days
+    spot = total = 0
+    for account in customer.accounts.values():
+        spot += account.balance
+        total += account.sums[-1] if account.summed == month else month_sum(account, month)
+    return (
+        (low is None or spot >= low)
+        and (high is None or spot <= high)
+        and (low_average is None or total >= low_average * days)
+        and (high_average is None or total < high_average * days)
     )
 
 
@@ -201,9 +238,9 @@ def close(shard: "Shard", day: Day) -> None:
     """
     shard.noted.clear()
     parked, found = shard.parked, sifted(shard, day)
-    for customer_id, marks in found.looked.items():
+    for customer_id, asked in found.looked.items():
         if customer_id not in parked:
-            _begin_anew(shard, shard.customers.ensure(customer_id), day, marks)
+            _begin_anew(shard, shard.customers.ensure(customer_id), day, asked)
     for customer_id in found.spent:
         if customer_id not in parked:
             customer = shard.customers.ensure(customer_id)
@@ -211,11 +248,18 @@ def close(shard: "Shard", day: Day) -> None:
             conduct.marks = 0
             if conduct.out:
                 _forget_day(shard, customer, conduct, day)
+    for customer_id in found.early:
+        _index(shard, customer_id, conduct_of(shard.customers.ensure(customer_id)))
     shard.sifted = None
     shard.active.clear()
     for due in [due for due in shard.days_due if due <= day]:
         del shard.days_due[due]
     shard.everyone = False
+
+
+def _index(shard: "Shard", customer_id: str, conduct: Conduct) -> None:
+    if conduct.dues:
+        shard.days_due.setdefault(conduct.dues[0], {})[customer_id] = None
 
 
 def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) -> None:
@@ -237,28 +281,26 @@ def _forget_outs(shard: "Shard", conduct: Conduct, day: Day, raised: Day) -> Non
     forget_outs(conduct, day, raised, min(raised, day + 1) - shard.look_back, shard.worth)
 
 
-def _begin_anew(shard: "Shard", customer: Customer, day: Day, marks: int) -> None:
+def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> None:
     conduct = conduct_of(customer)
     life = customer.life
     view = view_of(shard, customer, day)
+    raised = day + 1
     if life is not None:
         _see_money(life, view)
-    raised = min((of.on for of in life.open), default=day + 1) if life is not None else day + 1
-    keep_from = min(raised, day + 1) - shard.look_back
+        raised = min((of.on for of in life.open), default=raised)
     if conduct.outs:
         _forget_outs(shard, conduct, day, raised)
     if conduct.more is not None:
         payrolls_from = first_day(month_of(raised) - shard.payroll_months - 1)
-        forget_more(conduct.more, keep_from, payrolls_from)
+        forget_more(conduct.more, min(raised, day + 1) - shard.look_back, payrolls_from)
     forget_activity(conduct, min(raised, day))
     conduct.marks = 0
-    if conduct.due <= day:
-        conduct.due = 0
-    due = _next_day(shard, customer, view, marks)
-    if due and not 0 < conduct.due <= due:
-        conduct.due = due
-        shard.days_due.setdefault(due, {})[customer.id] = None
-    if marks & CHANGED:
+    first = conduct.dues[:1]
+    conduct.dues = _dues(shard, customer, view, conduct.dues, asked)
+    if conduct.dues[:1] != first:
+        _index(shard, customer.id, conduct)
+    if asked & shard.resting or not conduct.rest:
         conduct.rest = _rest(shard, customer, view)
 
 
@@ -275,46 +317,72 @@ def _rest(shard: "Shard", customer: Customer, view: Seen) -> tuple[int | None, .
     life = customer.life
     if view.next_change():
         return ()
-    found: tuple[list[int], ...] = ([], [], [], [])
-    for rule, parameters in shard.judged_of(customer, OUTS):  # plain money out comes without a look
+    low = high = low_average = high_average = None
+    for rule, parameters, _ in shard.judged_of(customer, shard.resting):
         if rule.rests is None:
             return ()
         raises = None if life is None else life.raises.get(rule.code)
         last = msgspec.convert(raises[-1].evidence, rule.evidence) if raises else None
-        for bounds, bound in zip(found, rule.rests(view, parameters, last), strict=True):
-            if bound is not None:
-                bounds.append(bound)
-    lows, highs, low_averages, high_averages = found
-    return (
-        max(lows, default=None),
-        min(highs, default=None),
-        max(low_averages, default=None),
-        min(high_averages, default=None),
-    )
+        bounds = rule.rests(view, parameters, last)
+        if bounds is not UNBOUND:
+            low, low_average = _higher(low, bounds.low), _higher(low_average, bounds.low_average)
+            high, high_average = _lower(high, bounds.high), _lower(high_average, bounds.high_average)
+    return low, high, low_average, high_average
 
 
-def _next_day(shard: "Shard", customer: Customer, view: Seen, marks: int) -> Day:
-    """The first day after the view's on which there may be something to decide without a further line; 0: none.
+def _higher(one: int | None, other: int | None) -> int | None:
+    return other if one is None or (other is not None and other > one) else one
 
-    marks: what was taken; where no rule has news of plain money, only those are asked that it stirs.
+
+def _lower(one: int | None, other: int | None) -> int | None:
+    return other if one is None or (other is not None and other < one) else one
+
+
+def _dues(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, ...], asked: int) -> tuple[int, ...]:
+    """Days after the view's on whose close there may be something to decide without a further line (``Conduct.dues``).
+
+    before: as they were; asked: what was asked on the view's day, the rest stays as it is.
     """
-    day = view.day
-    judged = shard.judged_of(customer)
-    days = [rule.due(view, parameters) for rule, parameters in judged if marks & (CHANGED | rule.stirred)]
-    days.append(view.next_change())
+    day, asked = view.day, asked | LIFE
+    found: dict[Day, int] = {}
+    for at in range(0, len(before), 2):
+        on, kept = before[at], before[at + 1]
+        if kept != ALL or asked == ALL:
+            kept &= ~asked
+        if kept and on > day:
+            found[on] = kept
+    for rule, parameters, bit in shard.judged_of(customer, asked):
+        on = rule.due(view, parameters)
+        if on > day:
+            found[on] = found.get(on, 0) | bit
+    if asked == ALL:
+        on = view.next_change()
+        if on:
+            found[on] = ALL
     life = customer.life
-    if life is not None:
-        for of in life.open:
-            parameters = shard.terms_at(day).parameters.get(of.code)
-            if parameters is not None:
-                days.append(expires_on(of, parameters))
-        if any(each.on == day for raises in life.raises.values() for each in raises):
-            days.append(day + 1)  # whether there is AUM again is asked from the day after on
-        for code in life.raises:
-            rule_found = catalog.rule_of(code)
-            if rule_found is not None:
-                days.append(cools_until(life, rule_found, shard.terms_at(day).parameters[code]))
-    return min((each for each in days if each > day), default=0)
+    if life is not None and (life.open or life.raises):
+        for on, what in _of_life(shard, life, day):
+            if on > day:
+                found[on] = found.get(on, 0) | what
+    flat: list[int] = []
+    for on in sorted(found):
+        flat += (on, found[on])
+    return tuple(flat)
+
+
+def _of_life(shard: "Shard", life: Life, day: Day) -> Iterator[tuple[Day, int]]:
+    """Days on which an open trigger expires or a rule that cools may raise again, and what is asked then."""
+    parameters = shard.terms_at(day).parameters
+    for of in life.open:
+        of_rule = parameters.get(of.code)
+        if of_rule is not None:
+            yield expires_on(of, of_rule), LIFE | (shard.bits.get(of.code, 0) if of.code in life.raises else 0)
+    for code, raises in life.raises.items():
+        rule = catalog.rule_of(code)
+        if rule is not None:
+            yield cools_until(life, rule, parameters[code]), shard.bits.get(code, 0)
+        if any(each.on == day for each in raises):
+            yield day + 1, LIFE  # whether there is AUM again is asked from the day after on
 
 
 def _begins_version(shard: "Shard", day: Day) -> bool:
