@@ -5,12 +5,9 @@ The seeds were chosen before any rule or story was written and looked at for the
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
 from benchmarks.measure import Figures, Watch
 from benchmarks.report import Row
@@ -20,39 +17,13 @@ from guanxi.bank import Bank
 from guanxi.settings import Settings
 from guanxi.simulator import POLICY_FILE, blocks
 from guanxi.simulator.person import Truth
-from guanxi.simulator.stories import STORIES
+from guanxi.simulator.warned import Raised, raised_of, scores
 from infra.sqlite_log import SqliteEventLog
 from processors.stored import decode_lines
 
 SEEDS = (90_210, 31_337, 86_028_121)
 CUSTOMERS, QUICK_CUSTOMERS = 1_000, 300
 DAYS = 400
-ECHO_DAYS = 45
-"""What is raised about those who only look so counts against a rule for so long after it begins."""
-OVERDUE = ":overdue"
-"""A complaint is always told of when it is filed; the warning is that nobody settled it."""
-
-
-class Raised(NamedTuple):
-    """A trigger was raised."""
-
-    customer_id: str
-    code: str
-    on: date
-
-
-class Score(NamedTuple):
-    """Of one code.
-
-    stories, warned: those that end badly, and of them those told of in time; right, wrong: what was raised about people in
-    stories; days: of warning, of each story told of.
-    """
-
-    stories: int
-    warned: int
-    right: int
-    wrong: int
-    days: list[int]
 
 
 def lived(seed: int, customers: int, folder: Path) -> tuple[list[Truth], list[Raised], int]:
@@ -64,50 +35,14 @@ def lived(seed: int, customers: int, folder: Path) -> tuple[list[Truth], list[Ra
         counts = bank.ingest_lines("bank", lines)
     if counts.refused:
         raise RuntimeError(f"{counts.refused} records of the made-up bank were refused")
-    return truth, list(raised_in(log)), counts.taken
+    return truth, raised_in(log), counts.taken
 
 
-def raised_in(log: Path) -> Iterator[Raised]:
+def raised_in(log: Path) -> list[Raised]:
     """Every raise of a log, from its lines."""
-    for block in SqliteEventLog(str(log)).blocks():
-        if block.lines == block.facts:
-            continue
-        for line in decode_lines(block.body):
-            if isinstance(line, TriggerMoved) and line.step == "raised":
-                if line.code == "complaint_open" and not line.key.endswith(OVERDUE):
-                    continue
-                yield Raised(line.customer_id, line.code, date.fromisoformat(line.business_date))
-
-
-def scores(truth: Iterable[Truth], raised: Iterable[Raised]) -> dict[str, Score]:
-    """How well each code tells those who leave from those who only look so."""
-    by_person: defaultdict[tuple[str, str], list[date]] = defaultdict(list)
-    for each in raised:
-        by_person[each.customer_id, each.code].append(each.on)
-    found: dict[str, Score] = {}
-    known = list(truth)
-    for code in sorted({code for story in STORIES for code in story.triggers}):
-        stories = warned = right = wrong = 0
-        days: list[int] = []
-        for one in known:
-            raises = by_person[one.customer_id, code]
-            if one.lost_on is not None:
-                told = [on for on in raises if one.begins_on <= on <= one.lost_on]
-                right += len(told)
-                wrong += sum(on < one.begins_on for on in raises)
-                if code in _expected(one):
-                    stories += 1
-                    warned += bool(told)
-                    days += [(one.lost_on - told[0]).days] if told else []
-            else:
-                until = one.begins_on + timedelta(days=ECHO_DAYS)
-                wrong += sum(on <= until for on in raises)
-        found[code] = Score(stories, warned, right, wrong, days)
-    return found
-
-
-def _expected(one: Truth) -> tuple[str, ...]:
-    return one.triggers if one.leaves else ()
+    lines = (line for block in SqliteEventLog(str(log)).blocks() if block.lines != block.facts
+             for line in decode_lines(block.body))  # fmt: skip
+    return raised_of(line.published() for line in lines if isinstance(line, TriggerMoved))
 
 
 def part(seed: int, customers: int, folder: str) -> Figures:
