@@ -43,7 +43,7 @@ $(DEV): $(READY) requirements-dev.lock
 	@$(PYTHON) tools/libraries.py .venv requirements-dev.lock
 	@touch $@
 
-demo: setup ## a small bank from records to tier changes; DATA=folder takes the public bank data there instead
+demo: setup ## a small bank from records to tiers and to whom to call today; DATA=folder takes the public bank data there instead
 	@$(BIN)/guanxi demo $(if $(DATA),--data "$(DATA)")
 
 cluster: $(STREAM) ## Kafka and PostgreSQL on this machine, started, and the libraries of the stream

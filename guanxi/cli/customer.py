@@ -108,8 +108,8 @@ def load_page(on: Page, customer_id: str) -> dict[str, Any]:
     return {**found, "triggers": triggers, **loans_and_relations(past.customer, on.at.as_of, now)}
 
 
-def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
-    """Put the page on the terminal. footer: how fresh it is, in its last line."""
+def put_page(found: dict[str, Any], on: Page, *, brief: bool = False) -> None:
+    """Put the page on the terminal. brief: months as a curve alone, no restatements, not how fresh it is."""
     to, look = console(), on.look
     to.print(Text(f"客户 Customer {found['customer_id']}", style="bold"))
     for words, value in pairs([*_tier(found["tier"], look), *_money(found, look)]):
@@ -122,8 +122,9 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
     if found["months"]:
         _section(to, Words("月日均", "Month averages"))
         to.print(Text(curve_of(found, Policies(on.basis.policies), look, to.width)))
-        to.print()
-        put_table(found["months"], MONTHS, look, to)
+        if not brief:
+            to.print()
+            put_table(found["months"], MONTHS, look, to)
     if found["outlook"]:
         _section(to, Words("本月", f"This month, through {found['outlook']['date']}"))
         for words, value in pairs(_outlook(found["outlook"], look)):
@@ -134,13 +135,13 @@ def put_page(found: dict[str, Any], on: Page, *, footer: bool = True) -> None:
     if found["tier_changes"]:
         _section(to, Words("等级变动", "Tier changes"))
         put_table(found["tier_changes"], CHANGES.columns[1:], look, to)
-    if found["restatements"]:
+    if found["restatements"] and not brief:
         _section(to, Words("追溯重算", "Restated months"))
         put_table(found["restatements"], RESTATEMENTS, look, to)
     if found["alerts"]:
         _section(to, Words("核对提示", "Integrity alerts"))
         put_table(found["alerts"], ALERT_COLUMNS, look, to)
-    if footer:
+    if not brief:
         click.echo(f"\n{on.footer}")
 
 

@@ -15,7 +15,8 @@ import click
 from guanxi import simulator
 from guanxi.bootstrap import open_bank
 from guanxi.cli.asking import Page, page
-from guanxi.cli.demo_answers import heading, put_answers
+from guanxi.cli.demo_answers import heading, put_history, put_not_right, put_tiers
+from guanxi.cli.demo_triggers import Case, claim, put_triggers, put_worth
 from guanxi.cli.options import Asked, Existing, common
 from guanxi.cli.progress import Running, rate, summary
 from guanxi.cli.render import pairs
@@ -23,15 +24,18 @@ from guanxi.cli.words import Words
 from guanxi.errors import UserError
 from guanxi.importers import berka
 from guanxi.settings import Settings, log_url
+from guanxi.simulator.person import Truth
 
-SEED: Final = 7
-CUSTOMERS: Final = 2_000
+SEED: Final = 1
+CUSTOMERS: Final = 500
+"""Beside those who live through a story, fifteen for a hundred."""
 DAYS: Final = 424
 """Fourteen months: long enough for a watch, a downgrade and an exit."""
 AGAIN: Final = 10_000
 """So many records are taken a second time, to show that nothing comes of it."""
 LOG, RECORDS, LAST_CLOSE = "demo.db", "records.jsonl", "last-close.jsonl"
 NEXT: Final = (
+    (Words("客户经理的待办", "All that this manager has to do today"), "worklist {whose}"),
     (Words("换一天看", "The same customer, on a day in the past"), "customer {customer} --as-of {day}"),
     (Words("每次变动的依据", "Every change and the months it rests on, for other programs"),
      "tier-changes --customer {customer} --format jsonl"),
@@ -42,12 +46,13 @@ _CLOSE: Final = b'"type":"business_day_closed"'
 
 
 class Source(NamedTuple):
-    """Where the demo's records come from. days: of the calendar, 0 if not known."""
+    """Where the demo's records come from. days: of the calendar, 0 if not known; truth: filled in once all lines are read."""
 
     name: str
     lines: Iterator[bytes]
     policy: Path
     days: int
+    truth: list[Truth]
 
 
 class Reached(NamedTuple):
@@ -74,7 +79,7 @@ class Reached(NamedTuple):
 @common
 @click.pass_obj
 def command(asked: Asked, data: Path | None, keep: Path | None, customers: int) -> None:
-    """A small bank through the whole system: records, log, tiers, one customer's page.
+    """A small bank through the whole system: records, log, tiers, whom to call today and why, one customer's page.
 
     Without --keep the log stays in a new temporary folder, which is named at the end.
     """
@@ -94,13 +99,21 @@ def command(asked: Asked, data: Path | None, keep: Path | None, customers: int) 
 def show(source: Source, folder: Path, policy: Path) -> None:
     """The whole demo, in a folder that is there."""
     settings = Settings(log=log_url(folder / LOG), policy=policy)
-    click.secho("关系 guanxi · from the records of a bank to the VIP tiers of its customers", bold=True)
+    click.secho("关系 guanxi · from the records of a bank to whom to call today, and why", bold=True)
     heading(Words("记录", "Records"), f" · {source.name}")
     save(source, folder)
-    heading(Words("入账", "Into the log"), " · business days close, months end, tiers are decided")
+    heading(Words("入账", "Into the log"), " · business days close, months end, tiers and triggers are decided")
     reached = take(settings, folder)
     with page(Asked(log=settings.log)) as on:
-        shown, day = put_answers(on)
+        put_not_right(on)
+        put_tiers(on)
+        case = put_triggers(on)
+    if case is not None:
+        claim(settings, case)
+    with page(Asked(log=settings.log)) as on:
+        if case is not None:
+            put_worth(on, source.truth)
+        shown, day = put_history(on)
         heading(Words("速度", "Rates reached"), " · on one core of this machine")
         for words, value in pairs(rates(on, reached, folder)):
             click.echo(f"  {words}  {value}")
@@ -108,15 +121,18 @@ def show(source: Source, folder: Path, policy: Path) -> None:
     records, with_effect = again(settings, folder)
     heading(Words("再入一遍", "Taken again"), f" · the first {records:,} records: {with_effect:,} had an effect")
     click.echo(f"\n{footer}")
-    put_next(settings, shown, day)
+    put_next(settings, shown, day, case)
 
 
 def source_of(data: Path | None, customers: int) -> Source:
     """The bank asked for."""
+    truth: list[Truth] = []
     if data is not None:
-        return Source(f"the public bank data of {data}", berka.records(data), berka.POLICY_FILE, 0)
-    lines = simulator.records(customers, DAYS, SEED, malformed=True)
-    return Source(f"a made-up bank, {customers:,} customers, 14 months", lines, simulator.POLICY_FILE, DAYS)
+        return Source(f"the public bank data of {data}", berka.records(data), berka.POLICY_FILE, 0, truth)
+    blocks = simulator.blocks(customers, DAYS, SEED, malformed=True, truth=truth)
+    lines = (line for block in blocks for line in block.splitlines())
+    name = f"a made-up bank, {customers:,} customers and some more who leave or only look so, 14 months"
+    return Source(name, lines, simulator.POLICY_FILE, DAYS, truth)
 
 
 def working_folder(keep: Path | None) -> Path:
@@ -204,12 +220,13 @@ def _megabytes(size: int) -> str:
     return f"{(size + 500_000) // 1_000_000:,} MB" if size >= 10_000_000 else f"{(size + 500) // 1_000:,} KB"
 
 
-def put_next(settings: Settings, customer_id: str, day: str) -> None:
+def put_next(settings: Settings, customer_id: str, day: str, case: Case | None) -> None:
     """Commands to go on with, as they can be pasted."""
     heading(Words("接下来", "Try next"))
+    whose = f"--manager {case.manager_id}" if case is not None else "--unassigned"
     for words, what in NEXT:
         click.echo(f"  # {words}")
-        click.echo(f"  {program()} --log {settings.log} {what.format(customer=customer_id, day=day)}")
+        click.echo(f"  {program()} --log {settings.log} {what.format(customer=customer_id, day=day, whose=whose)}")
 
 
 def program() -> str:

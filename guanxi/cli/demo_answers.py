@@ -1,23 +1,19 @@
-"""What the demo shows of a log: tiers, moves, one customer, what was not right."""
+"""What the demo shows of a log: what was not right, tiers and how they moved, one customer."""
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from aggregates.money import average
 from guanxi.cli.asking import Page
 from guanxi.cli.customer import load_page, put_page
 from guanxi.cli.demo_months import DOWN, UP, months_of, months_table
 from guanxi.cli.render import Column, Look, Row, put_table, standing, term, text
-from guanxi.cli.words import ALERTS, KINDS, Words
-
-LATEST_SHOWN: Final = 5
-"""Of those that moved up, and of those that moved down."""
+from guanxi.cli.words import ALERTS, Words
 
 
 def heading(words: Words, beside: str = "") -> None:
@@ -26,23 +22,25 @@ def heading(words: Words, beside: str = "") -> None:
     click.secho(f"{words}{beside}", bold=True)
 
 
-def put_answers(on: Page) -> tuple[str, str]:
-    """What the log answers; -> the customer whose page was shown, and a day in the past on which it looked otherwise."""
+def put_tiers(on: Page) -> None:
+    """How many customers are on each level."""
     closed = on.basis.freshness.closed_through
     heading(Words("等级分布", "Tiers now"), f" · {closed}" if closed else "")
     put_table(tiers_now(on), TIERS, on.look)
+
+
+def put_history(on: Page) -> tuple[str, str]:
+    """How tiers moved, and the page of one customer; -> who that is, and a day in the past on which it looked otherwise."""
     changes = list(on.views.tier_changes())
     if changes:
         heading(Words("逐月变动", "Tier changes month by month"))
         click.echo("\n".join(months_table(months_of(changes))))
-        put_latest(changes, on.look)
-    put_not_right(on)
     shown = worth_showing(changes) or str(next(on.views.tiers())["customer_id"])
     heading(Words("一位客户", "One customer"))
-    put_page(load_page(on, shown), on, footer=False)
+    put_page(load_page(on, shown), on, brief=True)
     of_shown = [change["effective_date"] for change in changes if change["customer_id"] == shown]
     if not of_shown:
-        return shown, closed or "2025-01-01"
+        return shown, on.basis.freshness.closed_through or "2025-01-01"
     return shown, (dt.date.fromisoformat(of_shown[-1]) - dt.timedelta(days=1)).isoformat()
 
 
@@ -107,35 +105,7 @@ TIERS: Final = (
     Column(Words("占比", "Share"), text("of_spot"), right=True),
 )
 
-# ---------------------------------------------------------------------------------------------- moves
-
-
-def put_latest(changes: Sequence[Mapping[str, Any]], look: Look) -> None:
-    """Those that moved up or down last, some of each, the newest first."""
-    newest = sorted(changes, key=lambda change: change["effective_date"], reverse=True)
-    moved = [change for kinds in (UP, DOWN) for change in _first(newest, kinds)]
-    if moved:
-        heading(Words("最近升降", "The latest to move up, and to move down"))
-        put_table(moved, LATEST, look)
-
-
-def _first(changes: Iterable[Mapping[str, Any]], kinds: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    return islice((change for change in changes if change["kind"] in kinds), LATEST_SHOWN)
-
-
-def _last_average(row: Row, look: Look) -> str:
-    last = row["months"][-1]
-    return look.money(average(last["sum"], last["days"])).partition(".")[0]
-
-
-LATEST: Final = (
-    Column(Words("客户", "Customer"), text("customer_id")),
-    Column(Words("自", "From"), lambda row, _: row["effective_date"][:7]),
-    Column(Words("变动", "Change"), term("kind", KINDS)),
-    Column(Words("前", "Before"), lambda row, look: standing(row["before"], look)),
-    Column(Words("后", "After"), lambda row, look: standing(row["after"], look)),
-    Column(Words("月日均", "Average"), _last_average, right=True),
-)
+# ---------------------------------------------------------------------------------------------- one customer
 
 
 def worth_showing(changes: Iterable[Mapping[str, Any]]) -> str | None:

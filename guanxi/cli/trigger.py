@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
@@ -70,15 +70,7 @@ def close(asked: Asked, trigger_id: str, manager: str, outcome: str, note: str |
 def _do(asked: Asked, trigger_id: str, said: dict[str, Any]) -> None:
     """Have the owner of the customer's shard take a record, and show the step that came of it."""
     settings = asked.settings()
-    record = {
-        "event_id": uuid.uuid4().hex,
-        "source": SOURCE,
-        "schema_version": 1,
-        "occurred_at": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
-        "customer_id": _customer_of(trigger_id, settings),
-        "trigger_id": trigger_id,
-        **{name: value for name, value in said.items() if value is not None},
-    }
+    record = record_of(_customer_of(trigger_id, settings), trigger_id, said)
     try:
         steps = _on_postgres(settings, record) if settings.on_postgres else _in_file(settings, record)
     except CommandUnfit as error:
@@ -86,6 +78,19 @@ def _do(asked: Asked, trigger_id: str, said: dict[str, Any]) -> None:
     if not steps:
         raise FoundWrong("it was taken, and nothing came of it", trigger_id, "guanxi parked says who was set aside")
     show((step.published() for step in steps), LISTING, asked, look_of(()), "")
+
+
+def record_of(customer_id: str, trigger_id: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manager says of a trigger, now, as the record that it enters the log as. said: its own fields, None is left out."""
+    return {
+        "event_id": uuid.uuid4().hex,
+        "source": SOURCE,
+        "schema_version": 1,
+        "occurred_at": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
+        "customer_id": customer_id,
+        "trigger_id": trigger_id,
+        **{name: value for name, value in said.items() if value is not None},
+    }
 
 
 def _unfit(error: CommandUnfit) -> NoReturn:

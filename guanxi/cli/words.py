@@ -52,6 +52,16 @@ LOAN_CLASSES: Final[dict[str, Words]] = {
     "loss": Words("损失", "Loss"),
 }
 
+COUNTERPARTIES: Final[dict[str, Words]] = {
+    "own": Words("本人账户", "own account"),
+    "same_bank": Words("本行他人", "same bank"),
+    "other_bank": Words("他行", "other bank"),
+    "payment_platform": Words("第三方支付平台", "payment platform"),
+    "cash": Words("现金", "cash"),
+    "unknown": Words("未注明", "not named"),
+}
+"""Where money goes to, or comes from."""
+
 CONTACTS: Final[dict[str, Words]] = {
     "branch": Words("网点", "branch"),
     "phone": Words("电话", "phone"),

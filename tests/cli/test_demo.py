@@ -1,5 +1,6 @@
 """The demo: what it shows, what it leaves behind, and that what it suggests works."""
 
+import json
 import re
 import sys
 from collections import Counter
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from guanxi.cli import demo
+from aggregates.triggers.catalog import RULES
+from guanxi.cli import demo, demo_triggers
 from guanxi.cli.demo_answers import share, worth_showing
 from guanxi.cli.demo_months import MOST_MONTHS, months_of, months_table
 from guanxi.cli.words import KINDS
@@ -42,8 +44,9 @@ def test_it_goes_from_records_to_everything_a_person_wants_to_see(kept: tuple[Pa
     assert duplicate > 0
     assert f"· {refused:,} of " in said
     headings = (
-        "记录 Records", "入账 Into the log", "等级分布 Tiers now", "逐月变动 Tier changes month by month",
-        "最近升降 The latest", "拒绝 Refused", "核对提示 Integrity alerts", "一位客户 One customer",
+        "记录 Records", "入账 Into the log", "拒绝 Refused", "核对提示 Integrity alerts", "等级分布 Tiers now",
+        "预警与商机 Whom to call, and why", "今日待办 The worklist of", "触发原因 Why", "认领 Taken on",
+        "预警价值 What the rules are worth", "逐月变动 Tier changes month by month", "一位客户 One customer",
         "月日均 Month averages", "速度 Rates reached", "再入一遍 Taken again", "接下来 Try next",
     )  # fmt: skip
     places = [said.index(heading) for heading in headings]
@@ -55,10 +58,48 @@ def test_it_goes_from_records_to_everything_a_person_wants_to_see(kept: tuple[Pa
     assert "as of block" in said
 
 
+def test_one_manager_takes_a_trigger_on_and_the_other_is_told_who_and_when(kept: tuple[Path, str]) -> None:
+    folder, said = kept
+    (trigger,) = re.findall(r"^认领 Taken on · guanxi trigger claim (\S+)$", said, re.M)
+    found = re.search(
+        r"^  (M\d+)  已认领 Claimed · (\S+)\n  (M\d+)  \1 has it since \2; nothing was changed$", said, re.M
+    )
+    assert found is not None
+    assert f"今日待办 The worklist of manager {found[1]} · " in said
+    assert found[3] != found[1]
+    log = f"sqlite:///{folder / 'demo.db'}"
+    steps = [
+        json.loads(line)
+        for line in run("triggers", "--customer", trigger.split(":")[0], "--log", log).stdout.splitlines()
+    ]
+    (claimed,) = [step for step in steps if step["id"] == trigger and step["step"] == "claimed"]
+    assert (claimed["manager_id"], claimed["business_date"]) == (found[1], found[2])
+
+
+def test_what_stands_and_a_managers_work_are_what_the_commands_say(kept: tuple[Path, str]) -> None:
+    folder, said = kept
+    log = f"sqlite:///{folder / 'demo.db'}"
+    standing = [json.loads(line) for line in run("triggers", "--open", "--log", log).stdout.splitlines()]
+    people = len({row["customer_id"] for row in standing})
+    assert f"Whom to call, and why · {len(standing):,} triggers of {people:,} customers stand today" in said
+    table = said.split("Whom to call, and why")[1].split("\n\n")[0]
+    assert Counter(row["code"] for row in standing) == {
+        rule.code: int(found[1])
+        for rule in RULES
+        if (found := re.search(rf"^{rule.zh} {rule.en} +(\d+) ", table, re.M))
+    }
+    (whose,) = re.findall(r"^今日待办 The worklist of manager (\S+)", said, re.M)
+    work = [json.loads(line) for line in run("worklist", "--manager", whose, "--log", log).stdout.splitlines()]
+    assert f"manager {whose} · {len(work):,} triggers of " in said
+    shown = re.findall(r"^ +(\d+)  (C\d{6})  ", said, re.M)
+    assert shown == [(str(row["place"]), row["customer_id"]) for row in work[: len(shown)]]
+    assert len(shown) == min(len(work), demo_triggers.FIRST_SHOWN)
+
+
 def test_what_it_shows_is_no_wider_than_a_page(kept: tuple[Path, str]) -> None:
     _, said = kept
     answers, page = said.split("一位客户 One customer")
-    curve = page.split("月份")[0]
+    curve = page.split("本月 This month")[0]
     assert [line for line in (answers + curve).splitlines() if cell_len(line.rstrip()) > 100] == []
     assert "\x1b" not in said
 
@@ -66,7 +107,7 @@ def test_what_it_shows_is_no_wider_than_a_page(kept: tuple[Path, str]) -> None:
 def test_what_it_suggests_works(kept: tuple[Path, str]) -> None:
     folder, said = kept
     suggested = re.findall(r"^  guanxi (.*)$", said, re.M)
-    assert len(suggested) == len(demo.NEXT) == 3
+    assert len(suggested) == len(demo.NEXT) == 4
     for command in suggested:
         assert str(folder / "demo.db") in command
         assert run(*command.split()).exit_code == 0, command
@@ -114,6 +155,7 @@ def test_it_takes_the_public_data(tmp_path: Path) -> None:
     result = run("demo", "--data", str(berka_folder(tmp_path / "data")), "--keep", str(tmp_path / "kept"))
     assert result.exit_code == 0, result.output
     assert "70,010.50 CZK" in result.stdout
+    assert "Told in time" not in result.stdout  # nobody knows who left
 
 
 def test_it_names_itself_as_it_was_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +225,11 @@ def test_the_story_shown_turns_most_often_and_then_in_the_most_ways() -> None:
     assert worth_showing(one_way + there_and_back) == "C3"
     assert worth_showing(one_way + there_and_back + of_more_kinds) == "C4"
     assert worth_showing(one_way + there_and_back + of_more_kinds + twice) == "C6"
+
+
+def test_managers_come_by_what_they_have_to_do() -> None:
+    work = [{"manager_id": each} for each in ("M2", "M1", "M3", "M3", None, None, None)]
+    assert demo_triggers.managers_by_work(work) == ["M3", "M1", "M2"]
 
 
 def test_a_share_is_rounded_to_a_tenth_of_a_per_cent() -> None:
