@@ -27,7 +27,7 @@ from guanxi.settings import Settings, log_url
 from guanxi.simulator.person import Truth
 
 SEED: Final = 1
-CUSTOMERS: Final = 500
+CUSTOMERS: Final = 300
 """Beside those who live through a story, fifteen for a hundred."""
 DAYS: Final = 424
 """Fourteen months: long enough for a watch, a downgrade and an exit."""

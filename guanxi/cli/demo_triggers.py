@@ -25,7 +25,7 @@ from projections.worklist import first_to_do
 from projections.worth import AFTER_DAYS, worth_rows
 
 FIRST_SHOWN: Final = 4
-"""Of a manager's worklist."""
+"""Customers of a manager's worklist."""
 BEHIND_SHOWN: Final = 5
 """Records behind a trigger, the last ones."""
 WIDE: Final = 98
@@ -56,16 +56,21 @@ def put_triggers(on: Page) -> Case | None:
         f" · {len(work):,} triggers of {len(people):,} customers stand today",
     )
     put_table(standing_now(work), STANDING_NOW, on.look)
-    managers = managers_by_work(work)
-    whose = managers[0] if managers else None
     ladder = [rung.code for policy in on.basis.policies for rung in policy.ladder]
-    own = first_to_do([row for row in work if row["manager_id"] == whose], ladder)
-    put_worklist(own, whose, on.look)
-    chosen = next((row for row in own if row["stake"] in GONE), own[0])
+    ordered = first_to_do(work, ladder)
+    chosen = case_of(ordered)
+    whose = chosen["manager_id"]
+    put_worklist([row for row in ordered if row["manager_id"] == whose], whose, on.look)
     put_why(chosen, on)
-    return Case(
-        chosen["customer_id"], chosen["id"], whose or NOBODY, next((each for each in managers if each != whose), OTHER)
-    )
+    own = whose or NOBODY
+    others = sorted({row["manager_id"] for row in work} - {own, None})
+    return Case(chosen["customer_id"], chosen["id"], own, others[0] if others else OTHER)
+
+
+def case_of(ordered: Sequence[Row]) -> Row:
+    """The trigger to tell of: the first of money that has moved of a customer with a manager, else the first there is."""
+    gone = [row for row in ordered if row["stake"] in GONE]
+    return next((row for row in gone if row["manager_id"] is not None), next(iter(gone), ordered[0]))
 
 
 # ---------------------------------------------------------------------------------------------- what stands
@@ -92,27 +97,31 @@ STANDING_NOW: Final = (
     Column(Words("其金融资产", "Their AUM"), lambda row, look: look.money(row["aum"]).partition(".")[0], right=True),
 )
 
-
-def managers_by_work(work: Iterable[Row]) -> list[str]:
-    """Managers, who has the most to do first."""
-    count = Counter(row["manager_id"] for row in work if row["manager_id"] is not None)
-    return sorted(count, key=lambda manager_id: (-count[manager_id], manager_id))
-
-
 # ---------------------------------------------------------------------------------------------- one manager's day
 
 
-def put_worklist(own: Sequence[dict[str, Any]], manager_id: str | None, look: Look) -> None:
-    """The first of what a manager has to do. manager_id: None for customers without one."""
+def put_worklist(own: Sequence[Row], manager_id: str | None, look: Look) -> None:
+    """The first customers whom a manager has to call. own: triggers in their order; manager_id: None for nobody's customers."""
     whose = f"The worklist of manager {manager_id}" if manager_id else "The worklist of customers without a manager"
-    people = len({row["customer_id"] for row in own})
-    heading(
-        Words("今日待办", whose),
-        f" · {len(own):,} triggers of {people:,} customer{'' if people == 1 else 's'}, the first {min(FIRST_SHOWN, len(own))}",
+    people = by_customer(own)
+    called = f"{len(people):,} customer{'' if len(people) == 1 else 's'}"
+    heading(Words("今日待办", whose), f" · {len(own):,} triggers of {called}, the first of each")
+    put_table(people[:FIRST_SHOWN], WORK, look)
+    put_sentences(
+        [
+            "涉及金额大者在前，其次等级高者，再次等待久者",
+            "Most money at stake first, then the higher level, then who waits longer.",
+        ]
     )
-    put_table(placed(own[:FIRST_SHOWN]), WORK, look)
-    click.echo("涉及金额大者在前，其次等级高者，再次等待久者")
-    click.echo("Most money at stake first, then the higher level, then who waits longer.")
+
+
+def by_customer(own: Iterable[Row]) -> list[dict[str, Any]]:
+    """The first trigger of each customer, its place in the whole list, and how many more of this customer stand."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in placed(map(dict, own)):
+        first = found.setdefault(row["customer_id"], {**row, "more": -1})
+        first["more"] += 1
+    return list(found.values())
 
 
 def _why_here(row: Row, look: Look) -> str:
@@ -132,6 +141,7 @@ WORK: Final = (
     Column(Words("预警", "Trigger"), _named),
     Column(Words("触发日", "Raised"), text("raised_on")),
     Column(Words("排序依据", "Why in this place"), _why_here),
+    Column(Words("另有", "And more"), lambda row, _: str(row["more"] or "-"), right=True),
 )
 
 # ---------------------------------------------------------------------------------------------- why one of them

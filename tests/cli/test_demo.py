@@ -92,8 +92,8 @@ def test_what_stands_and_a_managers_work_are_what_the_commands_say(kept: tuple[P
     work = [json.loads(line) for line in run("worklist", "--manager", whose, "--log", log).stdout.splitlines()]
     assert f"manager {whose} · {len(work):,} triggers of " in said
     shown = re.findall(r"^ +(\d+)  (C\d{6})  ", said, re.M)
-    assert shown == [(str(row["place"]), row["customer_id"]) for row in work[: len(shown)]]
-    assert len(shown) == min(len(work), demo_triggers.FIRST_SHOWN)
+    firsts = demo_triggers.by_customer(work)
+    assert shown == [(str(row["place"]), row["customer_id"]) for row in firsts[: demo_triggers.FIRST_SHOWN]]
 
 
 def test_what_it_shows_is_no_wider_than_a_page(kept: tuple[Path, str]) -> None:
@@ -227,9 +227,17 @@ def test_the_story_shown_turns_most_often_and_then_in_the_most_ways() -> None:
     assert worth_showing(one_way + there_and_back + of_more_kinds + twice) == "C6"
 
 
-def test_managers_come_by_what_they_have_to_do() -> None:
-    work = [{"manager_id": each} for each in ("M2", "M1", "M3", "M3", None, None, None)]
-    assert demo_triggers.managers_by_work(work) == ["M3", "M1", "M2"]
+def test_the_trigger_told_of_is_of_money_that_moved_of_a_customer_with_a_manager() -> None:
+    lacks, nobodys, own = ({"stake": stake, "manager_id": who} for stake, who in
+                           (("lacks", "M1"), ("left", None), ("fell", "M2")))  # fmt: skip
+    assert demo_triggers.case_of([lacks, nobodys, own]) is own
+    assert demo_triggers.case_of([lacks, nobodys]) is nobodys
+    assert demo_triggers.case_of([lacks]) is lacks
+
+
+def test_of_each_customer_the_first_trigger_is_shown_and_how_many_more_there_are() -> None:
+    rows = demo_triggers.by_customer([{"customer_id": who} for who in ("C1", "C2", "C1", "C1")])
+    assert [(row["place"], row["customer_id"], row["more"]) for row in rows] == [(1, "C1", 2), (2, "C2", 0)]
 
 
 def test_a_share_is_rounded_to_a_tenth_of_a_per_cent() -> None:
