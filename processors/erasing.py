@@ -6,14 +6,12 @@ from typing import Any, Final
 import msgspec
 
 from aggregates.master_data import take_erasure
-from aggregates.verdict import Outcome
-from events import codec
 from events.customers import ErasureRequested
+from events.decisions import Decision
 from events.fields import Record
 from events.refusals import Refusal
 from processors.again import TakingAgain
 from processors.faults import CommandUnfit
-from processors.making import Origin
 from processors.ports import Input
 
 SOURCE: Final = "guanxi"
@@ -25,16 +23,7 @@ ASKED: Input = ("asked", 0)
 class Erasing(TakingAgain):
     """The part of the intake that erases by hand. See the module."""
 
-    def _took(
-        self,
-        origin: Origin,
-        places: Sequence[int],
-        at: int,
-        line: bytes,
-        record: Record,
-        stored: Record,
-        outcome: Outcome,
-    ) -> None:
+    def _put(self, at: int, stored: Record, outcome: Sequence[Decision]) -> None:
         raise NotImplementedError
 
     def erase(
@@ -72,5 +61,5 @@ class Erasing(TakingAgain):
         outcome = take_erasure(shard, record, None, None)
         assert not isinstance(outcome, Refusal)  # a request to erase is always taken
         said: list[Any] = [msgspec.structs.replace(each, reason=reason) for each in outcome]
-        self._took(Origin(ASKED), [0, 1], 0, codec.encode(record), record, record, said)
+        self._put(0, record, said)
         batch.reached = 1

@@ -25,6 +25,7 @@ from events.catalog import CALENDAR, type_name
 from events.codec import MAX_BYTES
 from events.decisions import (
     AccountDaysKept,
+    Decision,
     InputReset,
     PolicyActivated,
     RecordRefused,
@@ -338,11 +339,15 @@ class Intake(Erasing, ClosingDays):
         stored: Record,
         outcome: Outcome,
     ) -> None:
-        """Put a judged record and what was decided from it into the block."""
+        """Put a judged record into the block: what was decided from it, or that it is refused."""
         if isinstance(outcome, Refusal):
             self._refuse(origin, places[at], line, outcome, record)
-            return
-        customer_id = record.customer_id if isinstance(record, CustomerRecord) else ""
+        else:
+            self._put(at, stored, outcome)
+
+    def _put(self, at: int, stored: Record, outcome: Sequence[Decision]) -> None:
+        """Put a record that was taken, and what was decided from it, into the block. at: its place in the batch."""
+        customer_id = stored.customer_id if isinstance(stored, CustomerRecord) else ""
         for decision in outcome:
             if isinstance(decision, AccountDaysKept):  # what the record needs to be evolved stands ahead of it
                 self.decide(decision, customer_id)
