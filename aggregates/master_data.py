@@ -11,6 +11,7 @@ from aggregates.customer import Customer
 from aggregates.dates import iso
 from aggregates.postings import cause_of
 from aggregates.shard import Shard
+from aggregates.triggers.ending import withdraw_all
 from aggregates.verdict import NOTHING, Outcome
 from events.customers import ConsentChanged, CustomerRegistered, CustomerUpdated, ErasureRequested, ManagerAssigned
 from events.decisions import CustomerErased
@@ -42,10 +43,10 @@ def take_master_data(shard: Shard, r: Record, _o: Record | None, _h: Customer | 
 
 
 def take_erasure(shard: Shard, r: ErasureRequested, _o: Record | None, _h: Customer | None) -> Outcome:
-    """Take a request to erase a customer, known or not; asked again it decides nothing more."""
+    """Take a request to erase a customer, known or not, and withdraw what stands; asked again it decides nothing more."""
     shard.evolve(r)
     if r.customer_id in shard.erased:
         return NOTHING
     decision = CustomerErased(customer_id=r.customer_id, erased_on=r.occurred_at[:10], cause=cause_of(r))
     shard.evolve(decision)
-    return [decision]
+    return [decision, *withdraw_all(shard, r.customer_id, cause_of(r))]

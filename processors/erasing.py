@@ -1,13 +1,13 @@
 """Erasing a customer by hand: the owner of the shard takes a request of the log's own, as if a system had published it."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from aggregates.master_data import take_erasure
 from events.customers import ErasureRequested
-from events.decisions import Decision
+from events.decisions import CustomerErased, Decision
 from events.fields import Record
 from events.refusals import Refusal
 from processors.again import TakingAgain
@@ -60,6 +60,9 @@ class Erasing(TakingAgain):
         batch = self._batch = self._look_up([record])
         outcome = take_erasure(shard, record, None, None)
         assert not isinstance(outcome, Refusal)  # a request to erase is always taken
-        said: list[Any] = [msgspec.structs.replace(each, reason=reason) for each in outcome]
+        said = [
+            msgspec.structs.replace(each, reason=reason) if isinstance(each, CustomerErased) else each
+            for each in outcome
+        ]
         self._put(0, record, said)
         batch.reached = 1

@@ -13,8 +13,10 @@ from aggregates.policy import Policies
 from aggregates.postings import cause_of
 from aggregates.shard import Shard
 from aggregates.triggers import catalog
+from aggregates.triggers.ending import withdraw_all
 from aggregates.triggers.judging import claimed, contacted, judge_close, judge_noted, judge_record
 from aggregates.triggers.upkeep import sifted
+from events.customers import ErasureRequested
 from events.decisions import DayClosed, DayClosing, Decision, PolicyActivated, TriggerMoved, TriggersActivated
 from events.fields import CustomerRecord
 from events.interactions import ManagerContact, TriggerClaimed
@@ -83,6 +85,8 @@ class _Folding:
             yield from _steps(
                 contacted(self._shard, customer, record.trigger_id, record.manager_id, outcome, cause_of(record))
             )
+        elif isinstance(record, ErasureRequested):
+            yield from _steps(withdraw_all(self._shard, record.customer_id, cause_of(record)))
         yield from _steps(judge_record(self._shard, record, made))
 
     def _close(self) -> Iterator[TriggerMoved]:

@@ -74,6 +74,8 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Ite
 def _raises(
     shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], day: Day
 ) -> Iterator[Decision]:
+    if customer.id in shard.erased:
+        return  # nobody may contact them
     for each in found:
         if is_news(customer.life, rule, parameters, each, day):
             yield _raised(shard, customer, rule, each, day)

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from aggregates.policy import Policies, Policy
 from aggregates.triggers.catalog import RULES
 from events.decisions import TriggerMoved
 from processors.policies import activation
 from processors.what_if import what_if
+from tests.dsl.door import Door
+from tests.dsl.records import close, erasure, opened, withdrawal
 from tests.model.trigger_histories import trigger_history
 from tests.proof.world import World
 
@@ -61,3 +64,21 @@ def test_with_other_parameters_other_triggers_come() -> None:
     found = list(what_if(world.log.blocks(), only))
     assert {step.code for step in found} == {"dormant"}
     assert len(found) > sum(step.code == "dormant" for step in steps(world))
+
+
+def test_an_erasure_withdraws_what_would_stand() -> None:
+    door = Door()
+    shard = door.intake.shard
+    shard.policies = Policies()
+    found = activation(shard, Policy())
+    assert found is not None
+    door.intake.activate(found)
+    door.intake.activate_all(None)
+    door.send(
+        opened("C1", "A1", on="2026-01-01", balance="150000.00", id="a1"), close("2026-01-01"),
+        withdrawal("C1", "A1", "120000.00", on="2026-01-02", id="w1"), close("2026-01-02"),
+        erasure("C1", at="2026-01-03", id="x1"), close("2026-01-03"),
+    )  # fmt: skip
+    came = [line for line in door.lines() if isinstance(line, TriggerMoved)]
+    assert [step.step for step in came] == ["raised", "raised", "withdrawn", "withdrawn"]
+    assert list(what_if(door.log.blocks())) == came
