@@ -30,6 +30,11 @@ def days_in(month: Month) -> int:
     return monthrange(month // 12, month % 12 + 1)[1]
 
 
+def is_weekday(day: Day) -> bool:
+    """Whether a day is one of Monday to Friday."""
+    return (day - 1) % 7 < 5  # the first day there is was a Monday
+
+
 class _Places(dict[Day, tuple[Month, int]]):
     """Day -> its month, and how many days of the month are left, itself included; computed once a day."""
 

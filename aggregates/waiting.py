@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from aggregates.dates import Day, Month
+from aggregates.dates import Day, Month, is_weekday
 from events.catalog import RECORDS
 from events.decisions import Cause
 from events.fields import Record
@@ -25,6 +25,10 @@ class Calendar(msgspec.Struct):
     first_closed: Day = 0
     closed_through: Day = 0
     working: dict[Day, bool] = {}
+
+    def odd_days(self) -> tuple[Day, ...]:
+        """Days of which their close said that they are no working day from Monday to Friday, or one on a weekend; ascending."""
+        return tuple(sorted(day for day, working in self.working.items() if working != is_weekday(day)))
 
 
 class Statement(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -125,7 +125,8 @@ class Answers(TriggerAnswers):
             "WHERE block <= ? AND policies IS NOT NULL ORDER BY block DESC LIMIT 1",
             [block],
         ) or (None,)
-        return known_from(row, policies, basis.shard_id)
+        known = known_from(row, policies, basis.shard_id)
+        return known if block != basis.block else replace(known, basis=basis)
 
     def recorded_at(self, until: int) -> dict[int, str]:
         """The commit clock of each block up to one, ISO, UTC."""
@@ -260,7 +261,7 @@ class Answers(TriggerAnswers):
     def complaints(self) -> Iterator[dict[str, Any]]:
         """Open complaints (``projections.complaints.SHOWN``) by customer_id bytes, then in log order."""
         with self._standing():
-            yield from complaint_rows(self._rows(self._select(Complaints.table)), self.basis().closed_through)
+            yield from complaint_rows(self._rows(self._select(Complaints.table)), self.basis())
 
     def loans(self, customer: str | None = None, *, overdue: bool = False) -> Iterator[dict[str, Any]]:
         """Loans (``projections.loans.SHOWN``) by customer_id and loan_id bytes. overdue: only those that are."""

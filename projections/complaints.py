@@ -5,19 +5,22 @@ from typing import Any, Final
 
 import msgspec
 
-from aggregates.dates import Day, day_of, iso
-from projections.feed import Feed, Row
+from aggregates.dates import day_of, is_weekday, iso
+from projections.feed import Basis, Feed, Row
 from projections.table import Table
 
 SHOWN: Final = ("customer_id", "complaint_id", "severity", "filed_on", "days", "working_days", "source", "event_id")
-"""Fields of a row. days: since the day of the complaint; working_days: of these Monday to Friday; both to the last close."""
+"""Fields of a row. days: since the day of the complaint; working_days: of these those of the calendar; both to the last close.
+
+A working day is one of Monday to Friday, unless its close said otherwise: as the rule ``complaint_open`` counts.
+"""
 
 
 class Complaints:
     """One row a customer who ever complained, with the complaints that are open."""
 
     name = "complaints"
-    version = 1
+    version = 2  # rows are as of 1, but the basis beside them says which days are odd
     table = Table("complaints", (("customer_id", "TEXT"), ("open", "TEXT")), ("customer_id",))
 
     def rows(self, feed: Feed) -> Iterator[Row]:
@@ -32,14 +35,14 @@ class Complaints:
                 yield customer.id, msgspec.json.encode(found).decode()
 
 
-def complaint_rows(kept: Iterable[Row], closed_through: Day) -> Iterator[dict[str, Any]]:
-    """Open complaints by customer, in log order. kept: rows of the table; closed_through: 0 while no day is closed."""
+def complaint_rows(kept: Iterable[Row], basis: Basis) -> Iterator[dict[str, Any]]:
+    """Open complaints by customer, in log order. kept: rows of the table; basis: its calendar."""
+    closed_through, odd = basis.closed_through, {*basis.odd_days}
     for customer_id, packed in kept:
         for complaint_id, severity, filed_on, source, event_id in msgspec.json.decode(packed):
             first = day_of(filed_on) + 1
             days = range(first, max(closed_through, first - 1) + 1)
-            # 1 is a Monday: ordinals count from 0001-01-01.
-            working = sum(1 for day in days if (day - 1) % 7 < 5)
+            working = sum(is_weekday(day) != (day in odd) for day in days)
             row = (customer_id, complaint_id, severity, filed_on, len(days), working, source, event_id)
             yield dict(zip(SHOWN, row, strict=True))
 

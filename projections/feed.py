@@ -127,7 +127,10 @@ class Projection(Protocol):
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """What reading needs besides rows: calendar and policies as of the same block. 0: not known yet."""
+    """What reading needs besides rows: calendar and policies as of the same block. 0: not known yet.
+
+    odd_days: that are no working day from Monday to Friday, or one on a weekend, ascending.
+    """
 
     shard_id: str = ""
     block: int = 0
@@ -136,6 +139,7 @@ class Basis(msgspec.Struct, frozen=True):
     closed_through: Day = 0
     retained_months: int = 0
     policies: tuple[Policy, ...] = ()
+    odd_days: tuple[Day, ...] = ()
 
     @property
     def oldest_month(self) -> Month:
@@ -195,6 +199,7 @@ def basis_over(bases: Sequence[Basis]) -> Basis:
         min(basis.closed_through for basis in bases),
         max(basis.retained_months for basis in bases),
         max((basis.policies for basis in bases), key=len),
+        tuple(sorted({day for basis in bases for day in basis.odd_days})),
         tuple(basis.block for basis in bases),
     )
 
@@ -209,4 +214,5 @@ def basis_of(shard: Shard, shard_id: str, block: int) -> Basis:
         shard.closed_through,
         shard.policies.retained_months if len(shard.policies) else 0,
         tuple(shard.policies),
+        shard.calendar.odd_days(),
     )

@@ -28,7 +28,8 @@ LISTING = Listing(
 def command(asked: Asked) -> None:
     """Complaints that are open, the gravest first, then those that are open for longer.
 
-    Days are counted from the day after the complaint to the last closed day; working days are Monday to Friday.
+    Days are counted from the day after the complaint to the last closed day; working days are Monday to Friday, unless the
+    close of a day said otherwise, as for the trigger complaint_open.
     """
     with page(asked) as on:
         show(first_to_answer(on.views.complaints()), LISTING, asked, on.look, on.footer)

@@ -336,6 +336,13 @@ class ViewsConformance:
         assert rows(answers.complaints(), *shown) == [
             ("C1", "K1", 3, "2026-01-05", 7, 5, "C1K1"), ("C1", "K0", 1, "2026-01-09", 3, 1, "C1K0"),
         ]  # fmt: skip
+        # Tuesday is a holiday, Saturday is worked in its place.
+        world.take(
+            close("2026-01-13", working_day=False), close("2026-01-16", working_day=True),
+            close("2026-01-17", working_day=True),
+        )  # fmt: skip
+        world.put()
+        assert rows(answers.complaints(), "complaint_id", "days", "working_days") == [("K1", 12, 9), ("K0", 8, 5)]
 
     def test_loans_by_customer_and_those_that_are_overdue(self, world: World, answers: Answers) -> None:
         def loan(kind: str, who: str, name: str, **fields: Any) -> dict[str, Any]:
