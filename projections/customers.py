@@ -30,7 +30,7 @@ class Aum:
     """One row a customer. spot is null for a customer without accounts: it has no AUM (DOMAIN §3)."""
 
     name = "aum"
-    version = 100 * STATE_VERSION + 1
+    version = 100 * STATE_VERSION + 2
     table = Table("aum", (("customer_id", "TEXT"), ("spot", "ANY"), ("state", "BLOB")), ("customer_id",))
 
     def rows(self, feed: Feed) -> Iterator[Row]:
@@ -43,12 +43,16 @@ class Aum:
 
 
 def _packed(customer: Customer) -> bytes:
-    """The state of a customer without its conduct: nobody asks for it, and closes change it without a line about the customer."""
-    conduct, customer.conduct = customer.conduct, None
+    """The state of a customer without what rules of triggers remember: a close changes that without a line about the customer.
+
+    Nobody asks for it here; the triggers themselves have rows of their own.
+    """
+    conduct, life = customer.conduct, customer.life
+    customer.conduct = customer.life = None
     try:
         return pack(customer)
     finally:
-        customer.conduct = conduct
+        customer.conduct, customer.life = conduct, life
 
 
 def restored(packed: bytes, basis: Basis) -> Customer:
