@@ -1,13 +1,37 @@
 """The state of a customer as bytes: for customers gone cold, snapshots and views. Never a source: the log is."""
 
 import json
+from typing import Any
+from zlib import crc32
 
 import msgspec
+from msgspec import inspect
 
 from aggregates.customer import Customer
 
 STATE_VERSION = 5
-"""Raised whenever the shape or meaning of the state changes: packed states of another version are thrown away."""
+"""Raised whenever the meaning of the state changes: packed states of another version are thrown away."""
+
+
+def shape_of(kind: Any) -> int:
+    """A number that changes when a struct, or one in it, gets, loses, renames or reorders a field, or changes its type."""
+    return crc32(_shape(inspect.type_info(kind), ()).encode())
+
+
+def _shape(kind: inspect.Type, inside: tuple[type, ...]) -> str:
+    if isinstance(kind, inspect.StructType):
+        if kind.cls in inside:
+            return kind.cls.__name__
+        fields = ", ".join(f"{each.encode_name}: {_shape(each.type, (*inside, kind.cls))}" for each in kind.fields)
+        return f"{kind.cls.__name__}({fields})"
+    parts = [getattr(kind, name) for name in ("item_type", "key_type", "value_type") if hasattr(kind, name)]
+    parts += [*getattr(kind, "item_types", ()), *getattr(kind, "types", ())]
+    said = f" {kind.values}" if isinstance(kind, inspect.LiteralType) else ""
+    return f"{type(kind).__name__}[{', '.join(_shape(part, inside) for part in parts)}]{said}"
+
+
+STATE_SHAPE = shape_of(Customer)
+"""With the version, what a packed state is known by: releases side by side read one another's files."""
 
 _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Customer).decode

@@ -21,11 +21,11 @@ import msgspec
 import zstandard
 from msgspec import Meta
 
-from processors.ports import Block, Draft, Head, Input, LogDamaged, Mark
+from processors.ports import Block, Draft, Head, Input, LogDamaged, LogNewer, Mark
 
 MAGIC = b"GXB1"
 RULES = 1
-"""Version of the deciding code, written on every block."""
+"""Version of the deciding code, written on every block. A program reads no block of a higher one: it would misread it."""
 
 _LENGTH = struct.Struct("<I")
 _DENSEST = 32_768
@@ -108,7 +108,7 @@ def head_after(header: Header) -> Head:
 
 
 def header_of(stored: bytes, number: int) -> Header:
-    """The header of a stored block. Raises LogDamaged."""
+    """The header of a stored block. Raises LogDamaged, LogNewer."""
     length = _LENGTH.unpack_from(stored, 4)[0] if len(stored) >= 8 else 0
     end = 8 + length
     if stored[:4] != MAGIC or len(stored) < end + 4:
@@ -116,14 +116,19 @@ def header_of(stored: bytes, number: int) -> Header:
     if crc32(stored[8:end]) != _LENGTH.unpack_from(stored, end)[0]:
         raise LogDamaged(f"block {number}: its header was changed; restore the log file from a copy")
     try:
-        return _decode_header(stored[8:end])
+        header = _decode_header(stored[8:end])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         # A checksum of nothing is 0, so zeros behind the magic pass it.
         raise LogDamaged(f"block {number}: its header cannot be read; restore the log file from a copy") from error
+    if header.rules > RULES:
+        raise LogNewer(
+            f"block {number}: a newer release wrote it, by rules {header.rules}, and this one knows {RULES}; install the newer one"
+        )
+    return header
 
 
 def unpack(stored: bytes, number: int) -> Block:
-    """A stored block read back. Raises LogDamaged where bytes are not what was written."""
+    """A stored block read back. Raises LogDamaged where bytes are not what was written, LogNewer."""
     header = header_of(stored, number)
     if header.block != number:
         raise LogDamaged(f"block {number}: says it is block {header.block}; restore the log file from a copy")

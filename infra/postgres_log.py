@@ -332,7 +332,7 @@ class PostgresEventLog:
         try:
             return read(stored, number)
         except LogDamaged as error:
-            raise LogDamaged(f"{self.path}: {str(error).replace('the log file', 'the log')}") from error
+            raise type(error)(f"{self.path}: {str(error).replace('the log file', 'the log')}") from error
 
     def block(self, number: int) -> Block:
         """See the port."""

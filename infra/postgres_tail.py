@@ -89,7 +89,7 @@ class PostgresTail:
                 found.append(layout.unpack(row["state"], number))
             except LogDamaged as error:
                 said = str(error).replace("the log file", "the log")
-                raise LogDamaged(f"{self.where}, shard {shard}: {said}") from error
+                raise type(error)(f"{self.where}, shard {shard}: {said}") from error
         self._read[shard] = after + len(found)
         return found
 

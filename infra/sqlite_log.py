@@ -271,7 +271,7 @@ class SqliteEventLog:
         try:
             return read(stored, number)
         except LogDamaged as error:
-            raise LogDamaged(f"{self.path}: {error}") from error
+            raise type(error)(f"{self.path}: {error}") from error
 
     def _select(self, *, gt: int, lte: int | None = None, limit: int | None = None) -> Sequence[StoredEvent]:
         try:

@@ -17,13 +17,14 @@ from aggregates.customer import Customer
 from aggregates.dates import month_from
 from aggregates.policy import Policies, Policy
 from aggregates.shard import EVOLVE, Shard
+from aggregates.triggers import catalog
 from events.fields import CustomerRecord
 from processors.archive import key_of, position_of
 from processors.faults import Faults
 from processors.history import History, stamp_of
 from processors.intake import Counts, Intake
 from processors.policies import activation
-from processors.ports import EventLog, HistoryPages, IdIndex, LogDamaged, Seal, SnapshotDamaged, Words
+from processors.ports import EventLog, HistoryPages, IdIndex, LogDamaged, LogNewer, Seal, SnapshotDamaged, Words
 from processors.snapshot import chunks_of, frame_of, shard_from
 from processors.stored import Line, decode_lines
 from processors.tail import Told, told
@@ -136,7 +137,7 @@ class Keeper:
     def recover(self, progress: Progress = unheard) -> None:
         """Bring state, ids and projections to the end of the log, and finish a close that was interrupted.
 
-        Raises DerivedAhead; and OurFault, CannotPark where that close fails.
+        Raises DerivedAhead, LogNewer; and OurFault, CannotPark where that close fails.
         """
         head = self.log.head().block
         views_at = self.views.stands
@@ -164,6 +165,11 @@ class Keeper:
             self.shard.take_moves()
             progress(block.number - start, head - start)
         self._state_block = head
+        if unknown := [code for code in self.shard.triggers if catalog.rule_of(code) is None]:
+            raise LogNewer(
+                f"{self.log.name}: triggers {', '.join(unknown)} are active in it, which this release does not know: "
+                "a newer one wrote it; install that"
+            )
         self.intake.destroy_keys()
         if len(self.shard.policies) and self.shard.closing:
             self.intake.close_days()

@@ -76,6 +76,10 @@ class LogDamaged(Exception):
     """Stored bytes are not what was written: which block, what is wrong, what to do."""
 
 
+class LogNewer(LogDamaged):
+    """A newer release wrote here: which block, what to do. Nothing of it is read, so that nothing is misread."""
+
+
 class SnapshotDamaged(Exception):
     """Part of a snapshot is not what was written: do without it."""
 

@@ -6,7 +6,7 @@ from itertools import islice
 import msgspec
 import zstandard
 
-from aggregates.packing import STATE_VERSION
+from aggregates.packing import STATE_SHAPE, STATE_VERSION, shape_of
 from aggregates.policy import Policies, Policy
 from aggregates.shard import Shard
 from aggregates.waiting import Asked, Calendar, Noted, Parked, StatedTotals, Statement, Waiting
@@ -16,9 +16,10 @@ CUSTOMERS_A_CHUNK = 20_000
 
 
 class Frame(msgspec.Struct):
-    """Everything of a shard but its customers."""
+    """Everything of a shard but its customers. version: of the state; shape: of the customers and of this."""
 
     version: int
+    shape: tuple[int, int]
     policies: list[Policy]
     calendar: Calendar
     totals: bytes
@@ -46,6 +47,7 @@ class _Chunk(msgspec.Struct, array_like=True):
     packed: list[bytes]
 
 
+_SHAPE = STATE_SHAPE, shape_of(Frame)
 _decode_totals = msgspec.json.Decoder(dict[str, dict[str, list[int]]]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_frame = msgspec.msgpack.Decoder(Frame).decode
@@ -59,6 +61,7 @@ def frame_of(shard: Shard) -> bytes:
     return _encode(
         Frame(
             STATE_VERSION,
+            _SHAPE,
             list(shard.policies),
             shard.calendar,
             to_json(shard.totals),
@@ -96,7 +99,7 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
         found = _decode_frame(frame)
     except msgspec.MsgspecError:
         return None
-    if found.version != STATE_VERSION:
+    if (found.version, found.shape) != (STATE_VERSION, _SHAPE):
         return None
     shard = Shard(Policies(found.policies))
     for chunk in chunks:

@@ -18,7 +18,7 @@ from events.catalog import RECORDS
 from events.codec import hints, metas, part_of
 from events.decisions import Decision
 from events.fields import CustomerRecord, Record
-from processors.ports import Seal
+from processors.ports import LogNewer, Seal
 
 Line = Record | Decision
 
@@ -26,13 +26,24 @@ _LINES = msgspec.json.Decoder(reduce(or_, (*RECORDS.values(), *decisions.TYPES))
 
 
 def decode_line(line: bytes) -> Line:
-    """One line of the log."""
-    return cast(Line, _LINES.decode(line))
+    """One line of the log. Raises LogNewer."""
+    try:
+        return cast(Line, _LINES.decode(line))
+    except msgspec.ValidationError as error:
+        raise _newer(error) from error
 
 
 def decode_lines(body: bytes) -> list[Line]:
-    """The lines of a block's body."""
-    return cast(list[Line], _LINES.decode_lines(body))
+    """The lines of a block's body. Raises LogNewer."""
+    try:
+        return cast(list[Line], _LINES.decode_lines(body))
+    except msgspec.ValidationError as error:
+        raise _newer(error) from error
+
+
+def _newer(error: msgspec.ValidationError) -> LogNewer:
+    """Checksums held, and it was decoded before it was written: so another release wrote it."""
+    return LogNewer(f"a line is none that this release knows ({error}): a newer one wrote it; install that")
 
 
 _REDACTED = "*"

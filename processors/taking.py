@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import mode
 
 from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against
-from processors.ports import Input, LogUnusable
+from processors.ports import Input, LogNewer, LogUnusable
 from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
 from processors.slot import Slot
@@ -371,6 +371,9 @@ class Taking(mode.Service):
         figures.failures += 1
         figures.trouble = " ".join(str(error).split()) or type(error).__name__
         slot.reading, slot.try_at = False, self.loop.time() + wait_s(figures.failures)
+        if isinstance(error, LogNewer):  # that never goes away here; a newer worker may take the shard
+            self._give_up(Unfit(f"shard {slot.writer.number}: {figures.trouble}"))
+            return
         logger.warning(
             "shard %d: %s; trying again in %.1f s", slot.writer.number, figures.trouble, wait_s(figures.failures)
         )

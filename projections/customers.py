@@ -9,7 +9,7 @@ from aggregates.as_of import balance_minor, month_sum_through
 from aggregates.customer import Customer, roll_accounts
 from aggregates.dates import Day, Month, days_in, iso_month
 from aggregates.money import average
-from aggregates.packing import STATE_VERSION, Listed, listed_accounts, pack, unpack
+from aggregates.packing import STATE_SHAPE, STATE_VERSION, Listed, listed_accounts, pack, unpack
 from projections.feed import Basis, Feed, Row
 from projections.table import Table, narrow, wide
 
@@ -30,7 +30,7 @@ class Aum:
     """One row a customer. spot is null for a customer without accounts: it has no AUM (DOMAIN §3)."""
 
     name = "aum"
-    version = 100 * STATE_VERSION + 2
+    version = (100 * STATE_VERSION + 2) * 2**32 + STATE_SHAPE
     table = Table("aum", (("customer_id", "TEXT"), ("spot", "ANY"), ("state", "BLOB")), ("customer_id",))
 
     def rows(self, feed: Feed) -> Iterator[Row]:

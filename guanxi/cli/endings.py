@@ -14,6 +14,7 @@ WRONG_CALL: Final = 2
 KNOWN: Final[dict[str, int]] = {
     "LogBusy": WRONG_CALL,
     "LogUnusable": WRONG_CALL,
+    "LogNewer": WRONG_CALL,
     "LogDamaged": FOUND_WRONG,
     "LostShard": FOUND_WRONG,
     "VaultError": WRONG_CALL,
