@@ -79,7 +79,8 @@ def main() -> int:
                 f"round {number:>3}  {time.monotonic() - began:4.0f} s  {', '.join(f.__name__ for f in faults)}\n"
                 f"           messages {tally.messages:,} · taken {tally.taken:,} · refused {tally.refused:,} · again "
                 f"{tally.duplicates:,} · closes {tally.closes:,} · tier changes {tally.changes:,} · "
-                f"steps of triggers {tally.steps:,} · blocks {tally.blocks:,}"
+                f"steps of triggers {tally.steps:,} · commands {tally.commands:,} · erased {tally.erased:,} · "
+                f"blocks {tally.blocks:,}"
                 " · lost 0 · repeated 0",
                 flush=True,
             )
@@ -93,7 +94,8 @@ def main() -> int:
     finally:
         if stream is not None:
             stream.close()
-            print("load: " + ", ".join(f"{kind} {count:,}" for kind, count in stream.load.kinds.items()))
+            told = stream.load.kinds | {f"commands {said}": count for said, count in stream.managers.counts.items()}
+            print("load: " + ", ".join(f"{kind} {count:,}" for kind, count in told.items()))
     print("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(done.items())))
     if wrong is None and asked.keep is None:
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.chaos.commanded import OURS, Commanded
 from tests.chaos.written import (
     CALENDAR,
     RECORDS,
@@ -53,6 +54,8 @@ class Tally(NamedTuple):
     closes: int
     changes: int
     steps: int
+    commands: int
+    erased: int
     blocks: int
 
 
@@ -82,13 +85,19 @@ class ShardAudit:
     """Audits one shard: the same partition of the three topics, and its blocks."""
 
     def __init__(
-        self, number: int, messages: dict[str, list[Message]], calendar: Sequence[Message], blocks: list[Block]
+        self,
+        number: int,
+        messages: dict[str, list[Message]],
+        calendar: Sequence[Message],
+        blocks: list[Block],
+        commands: Mapping[int, Line],
     ):
         self.number, self._messages, self._calendar, self._blocks = number, messages, calendar, blocks
+        self.commanded = Commanded(number, commands, blocks)
         self._lines = [line for block in blocks for line in block.lines]
         self._refused: dict[tuple[str, int, int], Line] = {}
         self.refused = self.duplicates = 0
-        self.facts = [line for line in self._lines if is_fact(line)]
+        self.facts = [line for line in self._lines if is_fact(line) and line["source"] != OURS]
 
     def where(self, what: str) -> str:
         """What is said of this shard."""
@@ -100,6 +109,7 @@ class ShardAudit:
         self.refusals()
         self.fates()
         self.counts()
+        self.commanded.run()
 
     def numbers(self) -> None:
         """Blocks, lines and positions follow one another without a gap."""
@@ -121,7 +131,7 @@ class ShardAudit:
         places = {(topic, self.number, m.offset) for topic, found in self._messages.items() for m in found}
         places |= {(CALENDAR, 0, m.offset) for m in self._calendar}
         for line in self._lines:
-            if line["type"] == "record_refused":
+            if line["type"] == "record_refused" and line.get("file") != OURS:
                 place = (line.get("topic", ""), line.get("partition", -1), line.get("offset", -1))
                 if place in self._refused:
                     raise Wrong(self.where(f"repeated: {place} was refused twice"))
@@ -187,10 +197,14 @@ class ShardAudit:
         changes: dict[str, list[Line]] = defaultdict(list)
         for line in self._lines:
             if is_fact(line):
-                expect(self.where(f"the model of {identity_of(line)}"), model.take(originals[identity_of(line)]), None)
+                taken = line if line["source"] == OURS else originals[identity_of(line)]
+                expect(self.where(f"the model of {identity_of(line)}"), model.take(taken), None)
             elif line["type"] == "record_refused":
-                record = record_in(messages[line["topic"], line["partition"], line["offset"]].value)
-                if record is not None and line["reason"] in JUDGED:
+                if line.get("file") == OURS:
+                    record: Line | None = self.commanded.record_of(line)
+                else:
+                    record = record_in(messages[line["topic"], line["partition"], line["offset"]].value)
+                if record is not None and is_judged(record, line["reason"]):
                     expect(self.where(f"the model of {identity_of(record)}"), model.take(record), line["reason"])
             elif line["type"] == "tier_changed":
                 shown = {name: value for name, value in line.items() if name not in ("type", "tier")}
@@ -222,9 +236,16 @@ class ShardAudit:
 
 JUDGED = {
     "id_reused_with_other_content", "account_unknown", "account_exists", "account_closed", "reversal_unknown",
-    "already_reversed", "value_date_too_old", "value_date_in_future", "day_already_closed",
+    "already_reversed", "value_date_too_old", "value_date_in_future", "day_already_closed", "customer_erased",
+    "loan_unknown", "loan_exists",
 }  # fmt: skip
 """Refusals that depend on what came before; all others on the record alone, which the model takes to be well-formed."""
+
+
+def is_judged(record: Line, reason: str) -> bool:
+    """Whether a refusal depends on what came before."""
+    complaint = str(record.get("type")).startswith("complaint_")
+    return reason in JUDGED or (complaint and reason == "bad_value" and "complaint_id" in record)
 
 
 def _known(record: Line) -> Line:
@@ -240,7 +261,8 @@ def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> T
         head = journal.heads()[number]
         stands = {topic: head.get((topic, number), 0) for topic in RECORDS}
         expect(f"shard {number}: positions", stands, {topic: topics.ends[topic, number] for topic in RECORDS})
-        shard = ShardAudit(number, messages, calendar, blocks)
+        commands = {at: body for (shard_number, at), body in journal.commands.items() if shard_number == number}
+        shard = ShardAudit(number, messages, calendar, blocks, commands)
         shard.run()
         shards.append(shard)
     closes = [[identity_of(fact) for fact in shard.facts if fact["type"] == CLOSED] for shard in shards]
@@ -264,6 +286,8 @@ def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> T
         len(closes[0]),
         sum(map(len, changes.values())),
         sum(map(len, steps.values())),
+        sum(shard.commanded.taken for shard in shards),
+        sum(1 for _ in _of(journal, "customer_erased")),
         sum(map(len, journal.shards)),
     )
 

@@ -1,4 +1,4 @@
-"""A core system that publishes a made-up bank, as badly as core systems do: some records twice, some late, some broken.
+"""Core systems that publish a made-up bank, as badly as they do: some records twice, some late, some broken.
 
 What it was not told about is sent again until the broker says that it is there; a close of a day goes out when everything
 before it was acknowledged, as CONTRACT §1 asks. The order of one customer's records in a topic is kept.
@@ -16,10 +16,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from guanxi.simulator import records
+from tests.chaos.people import CUSTOMERS, INTERACTIONS, TRANSACTIONS, People
 from tests.chaos.written import CALENDAR, Message, Place
 from tests.simulation.auditor import expect
 
-TRANSACTIONS, INTERACTIONS, CUSTOMERS = "bank.transactions.v1", "bank.interactions.v1", "bank.customers.v1"
 OF_CUSTOMERS: Final = ("customer_brought_forward", "special_vip_granted", "special_vip_revoked")
 AGAIN_SHARE, LATE_SHARE, BROKEN_SHARE = 0.03, 0.02, 0.02
 MOST_LATE: Final = 400
@@ -39,12 +39,14 @@ class Load:
         self._kafka, self._partitions = kafka, partitions
         self._chance = random.Random(seed)
         self._lines = records(customers, days, seed)
+        self.people = People(seed)
         self._later: list[tuple[int, Sending]] = []
         self._count = self._days = 0
         self._producer: KafkaProducer | None = None
         self.acknowledged: dict[Place, dict[int, bytes | None]] = {}
         """What the broker said that it has: place, offset, value."""
-        self.kinds: dict[str, int] = dict.fromkeys(("plain", "again", "late", "broken", "closes", "sent twice"), 0)
+        kinds = ("plain", "around", "again", "late", "broken", "closes", "sent twice")
+        self.kinds: dict[str, int] = dict.fromkeys(kinds, 0)
 
     def publish_days(self, days: int, a_second: float, stop: threading.Event) -> None:
         """Publish so many days of the bank, so many records a second; all of it is acknowledged when this returns.
@@ -64,7 +66,11 @@ class Load:
                 if self._days - first_day >= days or stop.is_set():
                     return
                 continue
-            batch += self._what_comes_of(record, line)
+            topic = CUSTOMERS if record["type"] in OF_CUSTOMERS else TRANSACTIONS
+            batch += self._what_comes_of(topic, record, line)
+            for topic, act in self.people.around(record):
+                self.kinds["around"] += 1
+                batch += self._what_comes_of(topic, act, json.dumps(act).encode())
             if len(batch) >= SENT_AT_ONCE:
                 sent += len(batch)
                 self._all_there(batch)
@@ -74,12 +80,11 @@ class Load:
 
     # ------------------------------------------------------------------------------------------ what is sent
 
-    def _what_comes_of(self, record: dict[str, Any], line: bytes) -> Iterator[Sending]:
+    def _what_comes_of(self, topic: str, record: dict[str, Any], line: bytes) -> Iterator[Sending]:
         self._count += 1
         due = [sending for at, sending in self._later if at <= self._count]
         self._later = [(at, sending) for at, sending in self._later if at > self._count]
         yield from due
-        topic = CUSTOMERS if record["type"] in OF_CUSTOMERS else TRANSACTIONS
         plain: Sending = (topic, None, record["customer_id"].encode(), line)
         chance = self._chance.random()
         # An account's opening stays in its place: without it nothing of the customer would be taken.

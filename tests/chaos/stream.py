@@ -1,5 +1,6 @@
 """A whole stream on this machine: broker, database, log, workers, relay, and the load on it."""
 
+import contextlib
 import random
 import threading
 import time
@@ -9,11 +10,13 @@ from typing import Any, Final
 
 from infra.cluster.together import LocalCluster
 from infra.postgres_schema import create_log
-from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit
+from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit, is_fact
+from tests.chaos.erased import nothing_readable
 from tests.chaos.load import Load
+from tests.chaos.managers import Managers
 from tests.chaos.players import Player, prepare
 from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Journal, Topics
-from tests.simulation.auditor import Wrong
+from tests.simulation.auditor import Wrong, expect
 
 STUCK_AFTER_S: Final = 120
 """So long nothing new may come, neither in the log nor on a topic, while something is still to come."""
@@ -45,6 +48,7 @@ class Stream:
         create_log(self.log, shards=partitions)
         self._shards = partitions
         self.load = Load(self.kafka, seed, customers, days, partitions)
+        self.managers = Managers(self.kafka, self.log, folder / "data", seed, self.load.people.standing)
         self.policies: list[dict[str, Any]] = [tomllib.loads(POLICY_FILE.read_text("utf-8"))]
         self.workers = [self.new_worker(f"worker-{number}") for number in range(workers)]
         self.relay = Player("relay", folder, "relay", "--log", self.log, "--kafka", self.kafka)
@@ -69,7 +73,7 @@ class Stream:
             player.start()
 
     def begin_load(self, days: int, a_second: float) -> None:
-        """Publish in the background."""
+        """Publish and act in the background."""
 
         def publish() -> None:
             try:
@@ -79,6 +83,7 @@ class Stream:
 
         self._loading = threading.Thread(target=publish)
         self._loading.start()
+        self.managers.begin()
 
     def end_load(self) -> None:
         """Wait until all is published. Raises what went wrong there."""
@@ -87,6 +92,7 @@ class Stream:
             self._loading = None
         if self._failed is not None:
             raise self._failed
+        self.managers.end()
 
     def audit(self) -> Tally:
         """Wait until everything was read and published, then hold it against the topics. Raises Wrong."""
@@ -103,7 +109,14 @@ class Stream:
         self._topics.read()
         self._journal.read()
         self.load.check(self._topics.messages)
-        return audit(self._topics, self._journal, self.policies)
+        tally = audit(self._topics, self._journal, self.policies)
+        lines = [line for blocks in self._journal.shards for block in blocks for line in block.lines]
+        known = {line["event_id"] for line in lines if is_fact(line)}
+        expect("what managers were told is in the log", set(self.managers.done) - known, set())
+        erased = {line["customer_id"] for line in lines if line["type"] == "customer_erased"}
+        expect("whom managers were told to be erased", set(self.managers.erased) - erased, set())
+        nothing_readable(self.log, self._journal, self._topics, self.folder / "data")
+        return tally
 
     def _behind(self) -> list[str]:
         """What is still to come."""
@@ -119,6 +132,9 @@ class Stream:
             for topic in RECORDS:
                 if (at := head.get((topic, number), 0)) < (end := topics.ends[topic, number]):
                     found.append(f"{topic} {number}: at {at} of {end}")
+            asked = sum(shard == number for shard, _ in journal.commands)
+            if (at := head.get(("commands", number), 0)) < asked:
+                found.append(f"commands {number}: at {at} of {asked}")
         for topic, kind in (
             (TIER_CHANGES, "tier_changed"),
             (TRIGGERS, "trigger_moved"),
@@ -142,6 +158,8 @@ class Stream:
         self.stopping.set()
         if self._loading is not None:
             self._loading.join()
+            with contextlib.suppress(Exception):  # what went wrong first is told
+                self.managers.end()
         self.load.close()
         for player in (*self.workers, self.relay):
             player.kill()

@@ -92,6 +92,18 @@ class Journal:
         self._schema = fields.pop("schema", "guanxi")
         self._url = parts._replace(query=urlencode(fields)).geturl()
         self.shards: list[list[Block]] = []
+        self.commands: dict[tuple[int, int], Line] = {}
+        """What was asked of the owners of shards, by shard and number."""
+
+    @property
+    def schema(self) -> str:
+        """Where the log's tables are."""
+        return self._schema
+
+    @property
+    def address(self) -> str:
+        """The database, without what only a log's address holds."""
+        return self._url
 
     def read(self) -> "Journal":
         """Everything that is committed."""
@@ -105,6 +117,8 @@ class Journal:
                     (len(blocks),),
                 )
                 blocks += [block_of(version, bytes(state)) for version, state in rows]
+            asked = connection.execute(f"SELECT shard, number, body FROM {self._schema}.command").fetchall()
+            self.commands = {(shard, number): body for shard, number, body in asked}
         return self
 
     @property

@@ -14,6 +14,7 @@ from tests.model.customer import (
     INTERACTIONS,
     LOANS,
     MASTER,
+    NOT_OF_ERASED,
     SPECIAL,
     TRANSACTIONS,
     Customer,
@@ -76,6 +77,8 @@ class Bank(Books):
     def _refusal(self, record: Record) -> str | None:
         customer = self._customer(record["customer_id"])
         kind = record["type"]
+        if customer.is_erased and kind in NOT_OF_ERASED:
+            return "customer_erased"
         if kind in self.active & INTERACTIONS:
             return refuse_interaction(customer.complaints, record, self._closed_through)
         if kind not in self.active or kind in MASTER:
@@ -159,6 +162,7 @@ class Bank(Books):
         if kind in MASTER:
             if kind == "consent_changed":
                 customer.consents[record["purpose"]] = record["granted"]
+            customer.is_erased |= kind == "erasure_requested"
             return  # says nothing of money or tiers
         if kind == "campaign_contact" and not customer.consents.get("marketing"):
             named = {"customer_id": record["customer_id"], "source": record["source"]}

@@ -11,7 +11,7 @@ from tests.model.tiers import Tier
 
 Record = dict[str, Any]
 SPECIAL = {"special_vip_granted", "special_vip_revoked"}
-MASTER = {"customer_registered", "customer_updated", "manager_assigned", "consent_changed"}
+MASTER = {"customer_registered", "customer_updated", "manager_assigned", "consent_changed", "erasure_requested"}
 TRANSACTIONS = MONEY | {
     "account_opened",
     "account_closed",
@@ -36,6 +36,8 @@ INTERACTIONS = {
     "trigger_claimed",
     "manager_contact",
 }
+NOT_OF_ERASED = MASTER - {"erasure_requested"} | INTERACTIONS | {"special_vip_granted"}
+"""What is refused of a customer who is erased (DOMAIN §7); money is still taken."""
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Customer:
     late_from: str | None = None  # month of the earliest of them
     consents: dict[str, bool] = field(default_factory=dict)  # the last word on each purpose
     complaints: list[Complaint] = field(default_factory=list)  # every one, in log order
+    is_erased: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
     folds: dict[str, list[tuple[date, int]]] = field(default_factory=dict)  # of each account, until the next record
     sums: dict[str, dict[str, int]] = field(default_factory=dict)  # month → account → sum, until the next record
