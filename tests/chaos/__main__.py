@@ -21,6 +21,7 @@ from pathlib import Path
 from tests.chaos import recreated
 from tests.chaos.auditor import Tally
 from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem, hang_relay
+from tests.chaos.releases import earlier
 from tests.chaos.stream import Stream
 from tests.simulation.auditor import Wrong
 
@@ -31,6 +32,7 @@ A_SECOND = 150.0
 
 def run_round(stream: Stream, chance: random.Random, faults: list[Fault], days: int, done: Counter[str]) -> Tally:
     """Load and faults, then an audit. Raises Wrong."""
+    stream.draw_releases(chance)
     stream.heal()
     stream.begin_load(days, A_SECOND)
     for fault in faults:
@@ -51,6 +53,7 @@ def main() -> int:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--faults", nargs="*", choices=[f.__name__ for f in (*FAULTS, full_filesystem)])
     parser.add_argument("--relay-inside", action="store_true", help="let the first worker publish, too")
+    parser.add_argument("--beside", action="store_true", help="let workers and relay run the release before, too")
     parser.add_argument("--no-views", action="store_true", help="leave out rebuild --check")
     parser.add_argument("--keep", type=Path, help="folder for data and logs of the run, kept when it ends")
     asked = parser.parse_args()
@@ -69,6 +72,8 @@ def main() -> int:
             folder, seed, workers=asked.workers, partitions=asked.partitions, customers=CUSTOMERS,
             days=DAYS * asked.rounds + recreated.DAYS, relay_inside=asked.relay_inside,
         )  # fmt: skip
+        if asked.beside:
+            stream.may_run(earlier(folder / "earlier"))
         for number in range(1, asked.rounds + 1):
             faults = [chance.choice(kinds) for _ in range(chance.randint(1, 4))]
             began = time.monotonic()

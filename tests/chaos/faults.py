@@ -72,7 +72,7 @@ def hiccup_worker(stream: Stream, chance: random.Random) -> None:
 def join_and_leave(stream: Stream, chance: random.Random) -> None:
     """Workers come and go every few seconds."""
     for number in range(2):
-        guest = stream.new_worker(f"guest-{number}")
+        guest = stream.new_worker(f"guest-{number}", project=chance.choice(stream.releases))
         guest.start()
         _pause(chance, 6)
         if chance.random() < 0.5:

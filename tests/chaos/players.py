@@ -13,29 +13,30 @@ _DIE_WITH_PARENT: Final = "import ctypes; ctypes.CDLL(None).prctl(1, 9); " if sy
 """A run that is killed leaves no worker behind that would try for ever."""
 COMMAND: Final = (sys.executable, "-c", f"{_DIE_WITH_PARENT}from guanxi.cli import main; main()")
 ENDS_WITHIN_S: Final = 60
+STARTED: Final = "--- started"
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, project: Path = PROJECT) -> None:
     """Compile the program: it is started again and again, and then also where no file can be written.
 
     Python takes half of a file of bytecode, which a full disk leaves, for a whole one.
     """
     imports = "import guanxi.worker, guanxi.relay, guanxi.cli.worker, guanxi.cli.relay"
-    subprocess.run([sys.executable, "-c", imports], env=_environ(folder), check=True)
+    subprocess.run([sys.executable, "-c", imports], env=_environ(folder, project), check=True)
 
 
-def _environ(folder: Path) -> dict[str, str]:
-    environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+def _environ(folder: Path, project: Path) -> dict[str, str]:
+    environ = {**os.environ, "PYTHONPATH": str(project)}
     if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # not beside the sources, then
         environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     return environ
 
 
 class Player:
-    """A process of ours, started again under the same name as often as it is killed."""
+    """A process of ours, started again under one name as often as it is killed. project: whose program, when it starts next."""
 
-    def __init__(self, name: str, folder: Path, *words: str) -> None:
-        self.name, self._words = name, words
+    def __init__(self, name: str, folder: Path, *words: str, project: Path = PROJECT) -> None:
+        self.name, self._words, self.project = name, words, project
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,9 +45,9 @@ class Player:
         """Start it, unless it runs."""
         if self.runs:
             return
-        environ = {**_environ(self._folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        environ = {**_environ(self._folder, self.project), "PYTHONDONTWRITEBYTECODE": "1"}
         with self.log.open("ab") as said:
-            said.write(b"--- started\n")
+            said.write(f"{STARTED}\n".encode())
             said.flush()
             self._process = subprocess.Popen(
                 [*COMMAND, *self._words],
@@ -97,6 +98,12 @@ class Player:
             self._process.kill()
             self._process.wait()
             raise TimeoutError(f"{self.name} did not end within {ENDS_WITHIN_S} s: {self.log}") from None
+
+    def said(self) -> list[str]:
+        """What it said since it was started last."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        starts = [at for at, line in enumerate(lines) if line == STARTED]
+        return lines[starts[-1] + 1 :] if starts else []
 
     def last_words(self, lines: int = 5) -> str:
         """The end of what it said."""
