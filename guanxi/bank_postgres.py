@@ -298,6 +298,8 @@ class PostgresBank:
         live = self.views.shard(number)
         with tempfile.TemporaryDirectory(prefix="guanxi-check-") as folder, self.views.page():
             until = live.basis().block
+            if not until:
+                return  # nothing was told yet, or what another release told was just forgotten
             if until > log.head().block:
                 log.refresh()
             with SqliteViews(Path(folder) / "views", write=True) as rebuilt:
