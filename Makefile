@@ -63,7 +63,7 @@ ROUNDS ?= 20
 torture: dev ## a machine on which things go wrong: SEEDS=10000 runs, and ROUNDS=20 of processes that are killed
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 	@echo "One history, ended at each of its calls to the disk"; $(BIN)/python -m tests.simulation --every-call 5 $(ARGS)
-	@echo "Kafka, PostgreSQL, workers and a relay, killed and hindered"; $(BIN)/python -m tests.chaos --rounds $(ROUNDS)
+	@echo "Kafka, PostgreSQL, workers and a relay, killed and hindered"; $(BIN)/python -m tests.chaos --rounds $(ROUNDS) --beside
 
 # From quick to slow; each must pass.
 check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-coverage check-docs ## everything; with -k it goes on after a failure

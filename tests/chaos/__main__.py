@@ -18,14 +18,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import recreated
+from tests.chaos import recreated, restored
 from tests.chaos.auditor import Tally
 from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem, hang_relay
+from tests.chaos.players import PROJECT
 from tests.chaos.releases import earlier
 from tests.chaos.stream import Stream
 from tests.simulation.auditor import Wrong
 
 DAYS, CUSTOMERS = 30, 40
+POLICY_EVERY = 3
+"""Before each so many-th round the policy gets a new version."""
 A_SECOND = 150.0
 """Records published a second."""
 
@@ -33,6 +36,7 @@ A_SECOND = 150.0
 def run_round(stream: Stream, chance: random.Random, faults: list[Fault], days: int, done: Counter[str]) -> Tally:
     """Load and faults, then an audit. Raises Wrong."""
     stream.draw_releases(chance)
+    done["the release before"] += sum(player.project != PROJECT for player in (*stream.workers, stream.relay))
     stream.heal()
     stream.begin_load(days, A_SECOND)
     for fault in faults:
@@ -70,11 +74,14 @@ def main() -> int:
     try:
         stream = Stream(
             folder, seed, workers=asked.workers, partitions=asked.partitions, customers=CUSTOMERS,
-            days=DAYS * asked.rounds + recreated.DAYS, relay_inside=asked.relay_inside,
+            days=DAYS * asked.rounds + recreated.DAYS + restored.DAYS, relay_inside=asked.relay_inside,
         )  # fmt: skip
         if asked.beside:
             stream.may_run(earlier(folder / "earlier"))
         for number in range(1, asked.rounds + 1):
+            if number % POLICY_EVERY == 0:
+                stream.heal()
+                print(f"           policy {stream.renew_policy()}", flush=True)
             faults = [chance.choice(kinds) for _ in range(chance.randint(1, 4))]
             began = time.monotonic()
             tally = run_round(stream, chance, faults, DAYS, done)
@@ -90,6 +97,10 @@ def main() -> int:
                 flush=True,
             )
         if not asked.faults:
+            put_back = restored.restore(stream)
+            print(
+                f"a copy of the database put back: {put_back.taken:,} records, {put_back.erased} erased · lost 0 · repeated 0"
+            )
             print(
                 f"a topic made again: held until told, then {recreated.recreate(stream):,} records · lost 0 · repeated 0"
             )
@@ -100,6 +111,8 @@ def main() -> int:
         if stream is not None:
             stream.close()
             told = stream.load.kinds | {f"commands {said}": count for said, count in stream.managers.counts.items()}
+            if stream.managers.trouble:
+                print(f"not known, the last time: {stream.managers.trouble}")
             print("load: " + ", ".join(f"{kind} {count:,}" for kind, count in told.items()))
     print("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(done.items())))
     if wrong is None and asked.keep is None:

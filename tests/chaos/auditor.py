@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.chaos.commanded import OURS, Commanded
+from tests.chaos.judged import judge
 from tests.chaos.written import (
     CALENDAR,
     RECORDS,
@@ -213,6 +214,12 @@ class ShardAudit:
         expect(self.where("tier changes"), dict(changes), {one: found for one, found in expected.items() if found})
         return changes
 
+    def judged(self, policies: list[dict[str, Any]]) -> None:
+        """Triggers of some customers are what the model says. Raises Wrong."""
+        originals = self._originals()
+        taken = (originals.get(identity_of(line), line) for line in self._lines if is_fact(line))
+        judge(self.where("triggers"), taken, self.steps(), policies, len(self._blocks))
+
     def steps(self) -> dict[str, list[Line]]:
         """Steps of triggers of each customer as they must be published, by what the log says."""
         found: dict[str, list[Line]] = defaultdict(list)
@@ -252,8 +259,13 @@ def _known(record: Line) -> Line:
     return {name: record[name] for name in _PLAIN if name in record}
 
 
-def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> Tally:
-    """Raises Wrong: something was lost, repeated, out of order or not what it must be."""
+def audit(
+    topics: Topics, journal: Journal, policies: list[dict[str, Any]], *, judges: bool = True, publishes: bool = True
+) -> Tally:
+    """Raises Wrong: something was lost, repeated, out of order or not what it must be.
+
+    judges: triggers of a few, too; publishes: what subscribers get, too.
+    """
     calendar = topics.of(CALENDAR)[0]
     shards = []
     for number, blocks in enumerate(journal.shards):
@@ -274,10 +286,13 @@ def audit(topics: Topics, journal: Journal, policies: list[dict[str, Any]]) -> T
     steps: dict[str, list[Line]] = {}
     for shard in shards:
         changes |= shard.decided(policies)
+        if judges:
+            shard.judged(policies)
         steps |= shard.steps()
-    published("tier changes", topics.of(TIER_CHANGES), changes, "{customer_id}:{sequence}")
-    published("triggers", topics.of(TRIGGERS), steps, "{customer_id}:trigger-{sequence}")
-    refusals(topics, journal)
+    if publishes:
+        published("tier changes", topics.of(TIER_CHANGES), changes, "{customer_id}:{sequence}")
+        published("triggers", topics.of(TRIGGERS), steps, "{customer_id}:trigger-{sequence}")
+        refusals(topics, journal)
     return Tally(
         sum(len(found) for topic in RECORDS for found in topics.of(topic).values()),
         sum(len(shard.facts) for shard in shards) - len(shards) * len(closes[0]),

@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from kafka import KafkaProducer
@@ -77,6 +77,11 @@ class Load:
                 batch = []
                 stop.wait(max(0.0, began + sent / a_second - time.monotonic()))
         self._all_there(batch)
+
+    def erase(self, customers: Iterable[str]) -> None:
+        """Publish that these customers ask to be erased. Raises KafkaError when the broker stays away."""
+        asked = [(one, json.dumps(self.people.erasure(one)).encode()) for one in customers]
+        self._all_there([(CUSTOMERS, None, one.encode(), line) for one, line in asked])
 
     # ------------------------------------------------------------------------------------------ what is sent
 

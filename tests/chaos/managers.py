@@ -23,9 +23,9 @@ from tests.chaos.auditor import record_in
 from tests.chaos.people import MARK
 from tests.chaos.written import TRIGGERS, Topics
 
-EVERY_S: Final = 1.0
+EVERY_S: Final = 0.5
 WAIT_S: Final = 4.0
-AT_ONCE: Final = 3
+AT_ONCE: Final = 6
 ERASE_SHARE: Final = 0.03
 OUTCOMES: Final = (None, None, "retained", "lost", "no_need")
 AWAY: Final = (KafkaError, LogUnusable, LostShard, PersistenceError, UserError)
@@ -43,6 +43,8 @@ class Managers:
         self._failed: BaseException | None = None
         self.counts: dict[str, int] = dict.fromkeys(("done", "refused", "not known"), 0)
         """What managers were told of what they did."""
+        self.trouble = ""
+        """Why it was not known the last time."""
         self.done: list[str] = []
         """Ids of the records of which they were told that they are in the log."""
         self.erased: list[str] = []
@@ -106,8 +108,9 @@ class Managers:
                     owners.manage(record | content | ({"outcome": outcome} if outcome else {}), self._environ())
         except (CommandUnfit, KeyDestroyed):
             self.counts["refused"] += 1
-        except AWAY:
+        except AWAY as error:
             self.counts["not known"] += 1
+            self.trouble = " ".join(str(error).split())
         else:
             self.done.append(event_id)
         finally:

@@ -28,12 +28,11 @@ class People:
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
         self._count = 0
+        self._now = ""
         self._accounts: dict[str, list[str]] = {}
         self._loans: dict[str, list[str]] = {}
         self._complaints: dict[str, list[str]] = {}
         self.standing: deque[str] = deque(maxlen=MOST_STANDING)
-        self.erased: list[str] = []
-        """Who asked for it, once or more often."""
 
     def around(self, record: Record) -> Iterator[tuple[str, Record]]:
         """What happens besides on the day of a record of the bank: topics and records."""
@@ -49,13 +48,18 @@ class People:
             content = {"trigger_id": trigger_id, "manager_id": f"M{self._chance.randint(1, 3)}"}
         else:
             content = {}
-        topic, content = getattr(self, f"_{act}")(customer, content, record["occurred_at"][:10])
+        self._now = record["occurred_at"]
+        topic, content = getattr(self, f"_{act}")(customer, content, self._now[:10])
+        yield topic, self._record("loans" if topic == TRANSACTIONS else "crm", customer, content)
+
+    def erasure(self, customer: str) -> Record:
+        """A customer asks to be erased, at the time of the last record."""
+        return self._record("crm", customer, {"type": "erasure_requested"})
+
+    def _record(self, source: str, customer: str, content: Record) -> Record:
         self._count += 1
-        source = "loans" if topic == TRANSACTIONS else "crm"
-        yield topic, {
-            "event_id": f"{source}-{self._count}", "source": source, "schema_version": 1,
-            "occurred_at": record["occurred_at"], "customer_id": customer, **content,
-        }  # fmt: skip
+        named = {"event_id": f"{source}-{self._count}", "source": source, "schema_version": 1}
+        return {**named, "occurred_at": self._now, "customer_id": customer, **content}
 
     def _secret(self, customer: str) -> str:
         return f"{MARK} {customer} {self._count}"
@@ -78,8 +82,7 @@ class People:
         granted = self._chance.random() < 0.6
         return CUSTOMERS, {"type": "consent_changed", "purpose": "marketing", "granted": granted}
 
-    def _erase(self, customer: str, _: Record, __: str) -> tuple[str, Record]:
-        self.erased.append(customer)
+    def _erase(self, _: str, __: Record, ___: str) -> tuple[str, Record]:
         return CUSTOMERS, {"type": "erasure_requested"}
 
     def _campaign(self, _: str, __: Record, ___: str) -> tuple[str, Record]:

@@ -36,7 +36,7 @@ class Player:
     """A process of ours, started again under one name as often as it is killed. project: whose program, when it starts next."""
 
     def __init__(self, name: str, folder: Path, *words: str, project: Path = PROJECT) -> None:
-        self.name, self._words, self.project = name, words, project
+        self.name, self.words, self.project = name, words, project
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +50,7 @@ class Player:
             said.write(f"{STARTED}\n".encode())
             said.flush()
             self._process = subprocess.Popen(
-                [*COMMAND, *self._words],
+                [*COMMAND, *self.words],
                 env=environ,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,

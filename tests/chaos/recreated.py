@@ -40,7 +40,7 @@ def recreate(stream: Stream) -> int:
         asked = ("--topic", TOPIC, "--partition", str(number), "--to", "earliest", "--reason", "made again")
         if at and (code := _said(stream, "position", "reset", *asked)):
             raise Wrong(f"position reset ends with {code}")
-    _wait_until_read(stream, journal)
+    wait_until_read(stream, journal)
     topics = Topics(stream.kafka).read()
     refused = {
         (line.get("topic"), line.get("partition"), line.get("offset"))
@@ -95,7 +95,8 @@ def _said(stream: Stream, *words: str) -> int | None:
     return asked.ended()
 
 
-def _wait_until_read(stream: Stream, journal: Journal) -> None:
+def wait_until_read(stream: Stream, journal: Journal) -> None:
+    """Until every shard stands at the ends of its topics. Raises Wrong."""
     until = time.monotonic() + WITHIN_S
     while True:
         topics = Topics(stream.kafka, RECORDS).read()
@@ -110,7 +111,7 @@ def _wait_until_read(stream: Stream, journal: Journal) -> None:
             return
         if time.monotonic() > until:
             words = "\n".join(worker.last_words() for worker in stream.workers)
-            raise Wrong(f"a topic that was made again is not read on: {behind}\n{words}")
+            raise Wrong(f"topics are not read on: {behind}\n{words}")
         for worker in stream.workers:
             worker.start()  # one that was given its partitions while there was no such topic has ended
         time.sleep(0.5)

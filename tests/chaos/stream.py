@@ -5,8 +5,12 @@ import random
 import threading
 import time
 import tomllib
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
+
+import psycopg
 
 from infra.cluster.together import LocalCluster
 from infra.postgres_schema import create_log
@@ -15,7 +19,7 @@ from tests.chaos.erased import nothing_readable
 from tests.chaos.load import Load
 from tests.chaos.managers import Managers
 from tests.chaos.players import PROJECT, Player, prepare
-from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Journal, Topics
+from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Block, Journal, Topics
 from tests.simulation.auditor import Wrong, expect
 
 STUCK_AFTER_S: Final = 120
@@ -49,6 +53,7 @@ class Stream:
         self._shards = partitions
         self.load = Load(self.kafka, seed, customers, days, partitions)
         self.managers = Managers(self.kafka, self.log, folder / "data", seed, self.load.people.standing)
+        self.policy_file = POLICY_FILE
         self.policies: list[dict[str, Any]] = [tomllib.loads(POLICY_FILE.read_text("utf-8"))]
         self.workers = [self.new_worker(f"worker-{number}") for number in range(workers)]
         self.relay = Player("relay", folder, "relay", "--log", self.log, "--kafka", self.kafka)
@@ -63,7 +68,7 @@ class Stream:
 
     def new_worker(self, name: str, *more: str, project: Path = PROJECT) -> Player:
         """A worker of the log; all of them share a data folder, as on one machine. project: whose program."""
-        words = ("worker", "--log", self.log, "--kafka", self.kafka, "--policy", str(POLICY_FILE))
+        words = ("worker", "--log", self.log, "--kafka", self.kafka, "--policy", str(self.policy_file))
         return Player(
             name, self.folder, *words, "--data", str(self.folder / "data"), "--web-port", "0", *more, project=project
         )
@@ -96,7 +101,6 @@ class Stream:
             self._loading = None
         if self._failed is not None:
             raise self._failed
-        self.managers.end()
 
     def may_run(self, project: Path) -> None:
         """Let players run another release's programs, too."""
@@ -104,9 +108,38 @@ class Stream:
         self.releases.append(project)
 
     def draw_releases(self, chance: random.Random) -> None:
-        """Whose programs workers and relay run when they are started next."""
+        """Whose programs workers and relay run from here on: those that change end in order, and are not started."""
         for player in (*self.workers, self.relay):
-            player.project = chance.choice(self.releases)
+            drawn = chance.choice(self.releases)
+            if drawn != player.project:
+                player.stop()
+                player.project = drawn
+
+    def renew_policy(self) -> str:
+        """A new version of the policy, with other parameters of triggers, valid from the month after next -> its name.
+
+        As an operator does it: in good time, a new file, one worker after the other started with it. Raises Wrong.
+        """
+        lines = [line for blocks in self._journal.read().shards for block in blocks for line in block.lines]
+        closed = date.fromisoformat(max(line["date"] for line in lines if line["type"] == "day_closed"))
+        begins = date(closed.year + (closed.month + 1) // 12, (closed.month + 1) % 12 + 1, 1)
+        number = len(self.policies) + 1
+        file, before = self.folder / f"policy-{number}.toml", str(self.policy_file)
+        file.write_text(policy_text(number, begins), "utf-8")
+        self.policies.append(tomllib.loads(file.read_text("utf-8")))
+        self.policy_file = file
+        for worker in self.workers:
+            worker.stop()
+            worker.words = tuple(str(file) if word == before else word for word in worker.words)
+            worker.start()
+        until = time.monotonic() + STUCK_AFTER_S
+        while not all(_knows(blocks, f"chaos-{number}") for blocks in self._journal.read().shards):
+            if time.monotonic() > until:
+                raise Wrong(
+                    "\n".join(["a policy version is not in every shard", *(w.last_words() for w in self.workers)])
+                )
+            time.sleep(LOOK_S)
+        return f"chaos-{number}"
 
     def come_to_this_release(self) -> None:
         """Everything runs this release's programs."""
@@ -131,6 +164,8 @@ class Stream:
 
     def audit(self) -> Tally:
         """Wait until everything was read and published, then hold it against the topics. Raises Wrong."""
+        self.wait()
+        self.managers.end()  # they heard of everything
         self.wait()
         self._topics.read()
         self._journal.read()
@@ -173,28 +208,33 @@ class Stream:
         return found
 
     def check_views(self) -> None:
-        """Views are what the log says, by the program's own command. Raises Wrong."""
-        check = Player("rebuild", self.folder, "rebuild", "--check", "--log", self.log)
+        """Views stand at the end of the log and are what it says, by the program's own command. Raises Wrong."""
+        self.come_to_this_release()  # it tells anew what another one told, as it opens the shard
         until = time.monotonic() + STUCK_AFTER_S
-        check.start()
-        while (code := check.ended()) and self._told_by_others(check) and time.monotonic() < until:
-            self.come_to_this_release()  # it tells them anew as it opens the shard
+        while behind := self._untold():
+            if time.monotonic() > until:
+                words = [player.last_words() for player in self.workers]
+                raise Wrong("\n".join([f"views are not told on: {behind}", *words]))
             time.sleep(LOOK_S)
-            check.start()
-        if code:
+        check = Player("rebuild", self.folder, "rebuild", "--check", "--log", self.log)
+        check.start()
+        if code := check.ended():
             raise Wrong(f"rebuild --check ends with {code}\n{check.last_words()}")
 
-    def _told_by_others(self, check: Player) -> bool:
-        """Whether the rows could not be looked at, as another release made them."""
-        return len(self.releases) > 1 and any("made by another version" in line for line in check.said())
+    def _untold(self) -> dict[int, tuple[int, int]]:
+        """Shards whose views stand elsewhere than the log, and where both do."""
+        ends = list(map(len, self._journal.read().shards))
+        with psycopg.connect(self._journal.address, autocommit=True) as connection:
+            rows = connection.execute(f"SELECT shard_number, block FROM {self._journal.schema}.view").fetchall()
+        return {number: (block, ends[number]) for number, block in rows if block != ends[number]}
 
     def close(self) -> None:
         """End everything; the files stay."""
         self.stopping.set()
         if self._loading is not None:
             self._loading.join()
-            with contextlib.suppress(Exception):  # what went wrong first is told
-                self.managers.end()
+        with contextlib.suppress(Exception):  # what went wrong first is told
+            self.managers.end()
         self.load.close()
         for player in (*self.workers, self.relay):
             player.kill()
@@ -210,3 +250,19 @@ class Stream:
     def any_worker(self, chance: random.Random) -> Player:
         """One of the workers, running or not."""
         return chance.choice(self.workers)
+
+
+def policy_text(number: int, begins: date) -> str:
+    """The policy of the torture as another version: triggers are raised sooner or later than by the one before."""
+    text = POLICY_FILE.read_text("utf-8")
+    text = text.replace('version = "chaos-1"', f'version = "chaos-{number}"\nvalid_from = {begins}')
+    text = text.replace("cooldown_days = 7", f"cooldown_days = {2 + number}")
+    text = text.replace('share = "0.10"', f'share = "0.{10 + 3 * number}"')
+    return text.replace("days = 20", f"days = {10 + 4 * number}")
+
+
+def _knows(blocks: Iterable[Block], version: str) -> bool:
+    """Whether a shard has a policy version."""
+    return any(
+        line["type"] == "policy_activated" and line["version"] == version for block in blocks for line in block.lines
+    )
