@@ -85,10 +85,11 @@ class Figures(msgspec.Struct):
 
     commanded: the last command that was done; positions: taken up to there; held: topics that wait at a close of a day,
     which; unfit: inputs of which the broker does not have what follows, and why; trouble: why nothing is taken, after so many
-    failures in a row.
+    failures in a row; shown: the block that the views stood on as the shard was opened, or gone on with.
     """
 
     block: int = 0
+    shown: int = 0
     committed_at: str = ""
     closed_through: str = ""
     commanded: int = 0
@@ -213,6 +214,7 @@ class ShardWriter:
             BYTES_A_STEP,
         )
         self._note(owner.keeper)
+        self.figures.shown = owner.keeper.views.stands
         return stands_of(owner.keeper.log.head(), self.inputs)
 
     def reads_from(self, stands: Mapping[Input, Stand], found: Mapping[Input, Found]) -> Mapping[Input, int]:

@@ -345,7 +345,7 @@ class Taking(mode.Service):
                 logger.warning("%s", why)
         self._inputs.seek(starts)
         slot.full.clear()
-        slot.shown_block = writer.figures.block
+        slot.shown_block = writer.figures.shown  # views may be behind: they are told on, whether anything comes or not
         slot.shown_at = slot.kept_at = self.loop.time()
         writer.figures.trouble = ""
         slot.reading = True

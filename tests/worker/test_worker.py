@@ -16,6 +16,7 @@ from guanxi.simulator.stream import POLICY_FILE, records
 from guanxi.worker import TOPICS
 from infra.postgres_commands import PostgresCommands
 from infra.postgres_session import Session, address_of
+from infra.postgres_views import PostgresViews
 from infra.sqlite_log import SqliteEventLog
 from processors.commands import body_of
 from processors.gate import CALENDAR_HEADER
@@ -110,6 +111,21 @@ def test_the_database_goes_away_and_comes_back(
             same(world.held(), embedded)
         finally:
             world.close()
+
+
+def test_views_come_to_the_end_of_the_log_after_a_start_although_nothing_is_published(world: World) -> None:
+    """As where a worker died, or lost the database, between the log and the views."""
+    world.publish([opened(f"C{n}", 1) for n in range(9)])
+    worker = world.worker()
+    world.until()
+    assert worker.stop() == 0
+    with closing(Session(address_of(world.url))) as session:
+        for number in range(world.partitions):
+            PostgresViews(session, number).forget()
+        again = world.worker()
+        again.wait_for("shards: 0, 1")
+        world.until_shown()
+        assert again.stop() == 0
 
 
 def test_another_writer_takes_the_shard_meanwhile(world: World) -> None:

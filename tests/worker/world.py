@@ -140,6 +140,27 @@ class World:
             assert time.monotonic() < ends, f"{wanted - found}\n" + "\n".join(each.said for each in self._workers)
             time.sleep(0.1)
 
+    def until_shown(self) -> None:
+        """Wait until the views of every shard stand at the end of its log."""
+        ends = time.monotonic() + PATIENCE_S
+        while behind := [number for number in range(self.partitions) if self._shown(number) != self._head(number)]:
+            said = "\n".join(worker.said for worker in self._workers)
+            assert time.monotonic() < ends, f"views of {behind} are behind\n{said}"
+            time.sleep(0.1)
+
+    def _head(self, number: int) -> int:
+        log = PostgresEventLog(self.url, number)
+        try:
+            return log.head().block
+        finally:
+            log.close()
+
+    def _shown(self, number: int) -> int:
+        with psycopg.connect(self._postgres) as connection:
+            asked = SQL("SELECT block FROM {} WHERE shard_number = %s").format(Identifier(self.name, "view"))
+            (block,) = connection.execute(asked, (number,)).fetchone() or (0,)
+        return int(block)
+
     def positions(self) -> dict[Input, int]:
         """The position vectors of all shards; empty while there is no log."""
         found: dict[Input, int] = {}
