@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
-
 from infra.cluster.together import LocalCluster
 from infra.postgres_schema import create_log
+from infra.postgres_session import Session, address_of
+from infra.postgres_views import PostgresViews
 from tests.chaos.auditor import COPY, POLICY_FILE, Tally, audit, is_fact
 from tests.chaos.erased import nothing_readable
 from tests.chaos.load import Load
@@ -223,10 +223,12 @@ class Stream:
 
     def _untold(self) -> dict[int, tuple[int, int]]:
         """Shards whose views stand elsewhere than the log, and where both do."""
-        ends = list(map(len, self._journal.read().shards))
-        with psycopg.connect(self._journal.address, autocommit=True) as connection:
-            rows = connection.execute(f"SELECT shard_number, block FROM {self._journal.schema}.view").fetchall()
-        return {number: (block, ends[number]) for number, block in rows if block != ends[number]}
+        with contextlib.closing(Session(address_of(self.log))) as session:
+            found = [
+                PostgresViews(session, number).stands for number in range(self.shards)
+            ]  # 0 of another release's rows
+        ends = map(len, self._journal.read().shards)
+        return {number: pair for number, pair in enumerate(zip(found, ends, strict=True)) if pair[0] != pair[1]}
 
     def close(self) -> None:
         """End everything; the files stay."""
