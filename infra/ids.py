@@ -50,6 +50,8 @@ _REST_GENERATIONS = 8
 _SEAL_SHARE = 16
 _SHARED_WIDTH_IDS = 1 << 20
 _CONFLICT_ROUNDS = 8
+_FEW = 16
+"""So many entries are added one by one: arrays cost more before they save anything."""
 
 
 class _Recents:
@@ -91,6 +93,13 @@ class _Recents:
         self._keys[first:end] = keys
         self._positions[first:end] = positions
         self._months[first:end] = month
+        if len(keys) <= _FEW:
+            for entry, key in enumerate(keys.tolist(), first):
+                slot = key & (_SLOTS - 1)
+                self._before[entry] = self._newest[slot]
+                self._newest[slot] = entry + 1
+            self.count = end
+            return
         slots = keys.view(np.int64) & _SLOT_MASK
         entries = np.arange(first + 1, end + 1, dtype=np.int32)
         for _ in range(_CONFLICT_ROUNDS):

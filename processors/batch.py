@@ -22,6 +22,8 @@ _USUAL = len("2026-01-31T09:30:00+08:00")
 _DATE, _ZONE = slice(0, 10), slice(19, _USUAL)
 _LEAST, _MOST = np.array([list(b"T00:00:00"), list(b"T29:59:59")], dtype=np.uint8)
 _CLOCK = slice(10, 19)
+_FEW = 64
+"""So many records are looked at one by one: arrays cost more before they save anything."""
 
 
 class Batch:
@@ -47,8 +49,7 @@ class Batch:
         """Records before `added` are in the log; those before `reached` were judged."""
         self._read_times()
         self.keys = _keys_of(records)
-        ordered = np.sort(self.keys)
-        if (ordered[1:] == ordered[:-1]).any():
+        if _has_equals(self.keys):
             keys = self.keys.tolist()
             self.repeated = {key for key, n in Counter(keys).items() if n > 1}
             self.odd.update(at for at, key in enumerate(keys) if key in self.repeated)
@@ -94,6 +95,8 @@ class Batch:
 
 def _are_usual(times: list[str]) -> bool:
     """Whether all are of one date and one offset from UTC, to the second and well formed: looked at all at once."""
+    if len(times) <= _FEW:
+        return _are_usual_one_by_one(times)
     joined = "".join(times).encode()
     if len(joined) != _USUAL * len(times) or set(map(len, times)) != {_USUAL}:
         return False
@@ -112,8 +115,31 @@ def _are_usual(times: list[str]) -> bool:
     )
 
 
+def _are_usual_one_by_one(times: list[str]) -> bool:
+    first = times[0]
+    date, zone = first[_DATE], first[_ZONE]
+    try:
+        DAYS[date]
+        for each in times:
+            if len(each) != _USUAL or each[_DATE] != date or each[_ZONE] != zone:
+                return False
+            TIMES[each[10:]]
+    except ValueError:
+        return False
+    return True
+
+
+def _has_equals(keys: Words) -> bool:
+    if len(keys) <= _FEW:
+        return len(set(keys.tolist())) < len(keys)
+    ordered = np.sort(keys)
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
 def _keys_of(records: Sequence[Any]) -> Words:
     """64-bit key of each record's id (``key_of``); 0 for what is no record."""
+    if not records:
+        return np.empty(0, dtype=np.uint64)
     try:
         ids = [r.event_id for r in records]
         sources = {r.source for r in records}
