@@ -9,7 +9,6 @@ statement stand. Where the server refuses the statement as a whole, nothing of i
 itself, and the one that cannot be written is told alone.
 """
 
-import contextlib
 import time
 import uuid
 from functools import lru_cache
@@ -34,6 +33,9 @@ _WAKE: Final = (
     "SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(channel, '')) "
     "FROM unnest(%b::text[]) AS channel"
 )
+"""Tells those who wait for blocks. On the same way as the blocks, but in a transaction of its own behind theirs, and not
+durable: one that notifies holds a lock of the whole database while it commits. Where no block was written it is for nothing.
+"""
 
 
 class Shard(Protocol):
@@ -113,20 +115,15 @@ class Together:
 
     def _settle(self, waiting: dict[Shard, list[Waiting]]) -> None:
         """The first block of each shard, then the second of each that has one, and so on."""
-        written = []
         while waiting:
             logs = sorted(waiting, key=lambda log: log.channel)[:MOST_SHARDS]
             there = self._settle_one_each({log: waiting[log][0] for log in logs})
-            written += there
             for log in logs:
                 del waiting[log][0]
                 if log not in there or not waiting[log]:
                     del waiting[log]
                     if log in there:
                         log.settled(None)
-        if written:
-            with contextlib.suppress(LogUnusable, PersistenceError):  # those who wait look by themselves before long
-                self._wake({log.channel for log in written})
 
     def _settle_one_each(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
         """Write a block of each shard -> the shards of which it is in the log; the others are told why not."""
@@ -165,22 +162,20 @@ class Together:
         )
         values = [value for block in blocks.values() for value in _values(block)]
         with self._session.get_connection() as connection:
+            written = connection.cursor()
             try:
-                rows = connection.execute(statement, values).fetchall()
+                with connection.pipeline() as pipeline:
+                    written.execute(statement, values)
+                    pipeline.sync()
+                    connection.execute(_WAKE, (sorted(log.channel for log in blocks),), prepare=True)
             except psycopg.Error as error:
-                if error.sqlstate and connection.info.transaction_status is TransactionStatus.IDLE:
-                    raise _Undone(error) from error
-                raise
+                if written.pgresult is None:  # else waking failed, and who waits looks by itself before long
+                    if error.sqlstate and connection.info.transaction_status is TransactionStatus.IDLE:
+                        raise _Undone(error) from error
+                    raise
+            rows = written.fetchall()
         logs = list(blocks)
         return [logs[row["place"]] for row in rows]
-
-    def _wake(self, channels: set[str]) -> None:
-        """Tell those who wait for blocks.
-
-        Behind the commit, and not durable: one that notifies holds a lock of the whole database while it commits.
-        """
-        with self._session.get_connection() as connection:
-            connection.execute(_WAKE, (sorted(channels),), prepare=True)
 
 
 def _values(block: Waiting) -> list[Any]:

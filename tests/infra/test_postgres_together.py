@@ -203,3 +203,25 @@ def test_a_block_sealed_under_a_key_that_another_process_replaced_is_not_written
         ours[0].settle()
     ours[1].settle()
     assert shards.bodies() == [[b"theirs"], [b"another shard's"], []]
+
+
+def test_blocks_are_there_though_nobody_could_be_told(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.postgres_together._WAKE", "SELECT 1 / (cardinality(%b::text[]) * 0)")
+    logs = shards()
+    for at, log in enumerate(logs):
+        log.append(draft(("C1", b"%d" % at)))
+    logs[0].settle()
+    assert shards.bodies() == [[b"0"], [b"1"], [b"2"]]
+    logs[1].append(draft(("C1", b"more")))
+    logs[1].settle()
+    assert shards.bodies()[1] == [b"1", b"more"]
+
+
+def test_who_listens_is_told_of_a_block(shards: Shards) -> None:
+    logs = shards()
+    reader = PostgresEventLog(shards.url, 1)
+    assert not reader.wait(0)
+    logs[1].append(draft(("C1", b"1")))
+    logs[1].settle()
+    assert reader.wait(10)
+    reader.close()
