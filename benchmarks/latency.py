@@ -93,7 +93,6 @@ async def _seen(address: str, rate: int, seconds: int) -> tuple[list[float], flo
 
     consumer = AIOKafkaConsumer(
         _CHANGES, bootstrap_servers=address, auto_offset_reset="earliest", isolation_level="read_committed",
-        fetch_max_wait_ms=5,
     )  # fmt: skip
     await consumer.start()
     await asyncio.to_thread(alone, "latency:publish_paced", address=address, rate=1, seconds=1, first=_PROBE)

@@ -31,6 +31,9 @@ WAIT_MS: Final = 100
 """A fetch that finds nothing is answered after so long; a partition that was full meanwhile has to wait for it."""
 PARTITION_BYTES: Final = 4 * 1024 * 1024
 FETCH_BYTES: Final = 32 * 1024 * 1024
+LITTLE_BYTES: Final = 64 * 1024
+"""Behind less than this nothing is fetched ahead: what is published next is fetched when it is asked for, all at once. Else a
+fetch is answered with the first record that comes, and each costs the broker and this process as much as a large one."""
 CONNECT_S: Final = 10
 LEAVE_S: Final = 5
 
@@ -51,6 +54,8 @@ class KafkaInput:
         self._address, self._topics, self._group, self._member = address, tuple(topics), group, member
         self._prefix, self._session_s = prefix, session_s
         self._consumer: AIOKafkaConsumer | None = None
+        self._resting: set[TopicPartition] = set()
+        """Paused until they are polled again."""
 
     async def join(self, revoked: Assigned, assigned: Assigned) -> None:
         """See the port."""
@@ -82,12 +87,19 @@ class KafkaInput:
         _hand_over_plainly(consumer)
         consumer.subscribe(
             [self._prefix + topic for topic in self._topics],
-            listener=_Listener(consumer, self._input, revoked, assigned),
+            listener=_Listener(consumer, self._input, revoked, self._given(assigned)),
         )
+
+    def _given(self, assigned: Assigned) -> Assigned:
+        async def anew(inputs: frozenset[Input]) -> None:
+            self._resting = set()  # all are paused now until they are seeked
+            await assigned(inputs)
+
+        return anew
 
     async def leave(self) -> None:
         """See the port."""
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._resting = self._consumer, None, set()
         if consumer is not None:
             await _quietly(consumer.stop())
 
@@ -111,9 +123,24 @@ class KafkaInput:
     async def poll(self, inputs: Collection[Input], timeout_s: float, most: int) -> list[Fetched]:
         """See the port."""
         wanted = [self._partition(source) for source in inputs] or [_NONE]
+        self._go_on()
         async with self._told():
             found = await self._joined.getmany(*wanted, timeout_ms=int(timeout_s * 1000), max_records=most)
-        return [_fetched(self._input(partition), records) for partition, records in found.items()]
+        fetched = [_fetched(self._input(partition), records) for partition, records in found.items()]
+        if fetched and sum(each.size for each in fetched) < LITTLE_BYTES:
+            self._rest()
+        return fetched
+
+    def _rest(self) -> None:
+        """Fetch nothing ahead until the next poll. Right behind a poll: the next fetch has not been sent."""
+        consumer = self._joined
+        self._resting = set(consumer.assignment()) - consumer.paused()
+        consumer.pause(*self._resting)
+
+    def _go_on(self) -> None:
+        resting, self._resting = self._resting, set()
+        if resting and self._consumer is not None:
+            self._consumer.resume(*resting & self._consumer.assignment())
 
     def seek(self, positions: Mapping[Input, int]) -> None:
         """See the port."""
@@ -122,6 +149,7 @@ class KafkaInput:
             if (partition := self._partition(source)) in assigned:
                 self._joined.seek(partition, offset)
                 self._joined.resume(partition)
+                self._resting.discard(partition)
 
     async def unread(self, inputs: Collection[Input]) -> Mapping[Input, int]:
         """See the port."""

@@ -46,8 +46,8 @@ class InputLost(InputsUnusable):
 class Inputs(Protocol):
     """The partitions of some topics that the broker gave to this member of a group.
 
-    Nothing is read of a partition before it was ``seek``ed. A fetch under way goes on while the caller does not poll. For
-    one event loop. Raises InputsUnusable, from anything.
+    Nothing is read of a partition before it was ``seek``ed. Where a poll brought much, more is fetched while the caller does
+    not poll. For one event loop. Raises InputsUnusable, from anything.
     """
 
     async def join(self, revoked: Assigned, assigned: Assigned) -> None:
@@ -69,6 +69,7 @@ class Inputs(Protocol):
     async def poll(self, inputs: Collection[Input], timeout_s: float, most: int) -> list[Fetched]:
         """What there is of these partitions, so many records at most; waits for some.
 
+        Where it was little, what follows is fetched by the next poll: call that when it can be used.
         Has to be called all the time, be it for no partition: who does not is taken for dead by the group. Raises InputLost
         where one of them no longer has what was asked for: it is then to be seeked anew.
         """

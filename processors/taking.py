@@ -43,8 +43,8 @@ READ_AHEAD_INPUT_BYTES: Final = 1 << 20, 8 << 20
 RECORDS_A_POLL: Final = 20_000
 POLL_S, POLL_FULL_S = 0.2, 0.02
 ASIDE_S: Final = 0.02
-"""So long nothing is polled while records are folded, which one interpreter does no faster for being interrupted. What
-came meanwhile comes in one fetch then, while the log waits for the disk."""
+"""So long nothing is polled while records wait to be folded, or are, which one interpreter does no faster for being
+interrupted. What came meanwhile comes in one fetch then, while the log waits for the disk."""
 
 logger = logging.getLogger("guanxi.worker")
 Done = TypeVar("Done")
@@ -165,6 +165,7 @@ class Taking(mode.Service):
                 slot = self._slots.get(fetched.input[1])
                 if slot is not None and slot.reading:
                     slot.writer.put(fetched)
+                    self._free.clear()
                     self._wake.set()
 
     @mode.Service.timer(LISTEN_S)
@@ -262,8 +263,9 @@ class Taking(mode.Service):
                 done = await self._in_thread(
                     partial(_take, writers, partial(self.loop.call_soon_threadsafe, self._free.set))
                 )
-            finally:
+            except BaseException:
                 self._free.set()
+                raise
             for slot in slots[: len(done)]:
                 slot.worked_at = self.loop.time()
                 error = done[slot.writer.number]
