@@ -1,7 +1,7 @@
 """Measure: `python -m benchmarks [NAME …] [--quick] [--lines N]`; where time goes: `… profile intake` or `rebuild`.
 
-Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, start, history, any_day, simulate, portrait, postgres,
-fold, stream, catch_up, latency, warnings;
+Names: intake, memos, rebuild, memory, size, flat, month_end, quiet_day, due_day, start, history, any_day, simulate,
+portrait, postgres, fold, stream, catch_up, latency, triggers, warnings;
 none: all. What each measures and how to read the table: docs/benchmarks.md.
 """
 
@@ -19,9 +19,9 @@ from benchmarks.measure import alone
 from benchmarks.stage import Options, Stage
 
 NAMES = (
-    "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "start", "history", "any_day",
+    "intake", "memos", "rebuild", "memory", "size", "flat", "month_end", "quiet_day", "due_day", "start", "history", "any_day",
     "simulate", "portrait", "postgres", "fold", "stream", "catch_up", "latency",
-    "warnings",
+    "triggers", "warnings",
 )  # fmt: skip
 PROFILED = ("intake", "rebuild")
 

@@ -14,7 +14,7 @@ from benchmarks.measure import Figures, Watch
 from benchmarks.report import Row
 from benchmarks.stage import Stage
 from benchmarks.workload import day_close
-from guanxi.bootstrap import now
+from guanxi.reports import now
 from infra.ids import IdIndex
 from infra.sqlite_log import SqliteEventLog
 from infra.vault import KEY_BYTES, Vault

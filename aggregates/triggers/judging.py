@@ -63,7 +63,7 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Ite
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
     judged = shard.judged_of(customer, asked)
-    if judged:
+    if judged and customer.id not in shard.erased:  # nobody may contact who is erased
         view = view_of(shard, customer, day)
         for rule, parameters, _ in judged:
             for found in rule.find(view, parameters):
@@ -75,7 +75,7 @@ def _raises(
     shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], day: Day
 ) -> Iterator[Decision]:
     if customer.id in shard.erased:
-        return  # nobody may contact them
+        return
     for each in found:
         if is_news(customer.life, rule, parameters, each, day):
             yield _raised(shard, customer, rule, each, day)
