@@ -154,7 +154,7 @@ def test_each_error_has_a_line_and_a_code(error: Exception, line: str, code: int
 def test_the_errors_known_by_name_exist() -> None:
     known = (
         BerkaError, ClusterTrouble, LogUnusable, NothingKnown, PolicyError, PolicyRefused, VaultError, ViewsUnusable,
-        faults.CannotPark, faults.CommandUnfit, ports.LogBusy, ports.LogDamaged, ports.LostShard,
+        faults.CannotPark, faults.CommandUnfit, ports.LogBusy, ports.LogDamaged, ports.LogNewer, ports.LostShard,
         inputs.InputsUnusable, inputs.Unfit, relay.Fenced, relay.LogRestored, relay.OutputAway, relay.OutputUnusable,
     )  # fmt: skip
     assert {error.__name__ for error in known} == set(KNOWN)
