@@ -15,7 +15,11 @@ def judge(
     where: str, taken: Iterable[Line], steps: Mapping[str, Sequence[Line]], policies: list[dict[str, Any]], turn: int
 ) -> None:
     """Raises Wrong. taken: records of a shard in log order; steps: of its customers; turn: lets others be looked at."""
-    busy = sorted(steps, key=lambda one: (-len(steps[one]), one))
+    taken = list(taken)
+    erased = {
+        record["customer_id"] for record in taken if record["type"] == "erasure_requested"
+    }  # the model knows of none
+    busy = sorted(steps.keys() - erased, key=lambda one: (-len(steps[one]), one))
     looked = {busy[0], *(busy[(turn + at) % len(busy)] for at in range(1, LOOKED_AT))} if busy else set()
     bank = TriggerBank(policies)
     for record in taken:
