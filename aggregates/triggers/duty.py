@@ -67,7 +67,7 @@ class Duty:
                 Judged(rule, of_rule, self.bits[rule.code]) for rule, of_rule in active if of_rule.enabled
             )
             self.put_off = sum(each.bit for each in self.judged if each.rule.put_off)
-            self.resting = sum(each.bit for each in self.judged if each.rule.rests is not anywhere)
+            self.resting = sum(each.bit for each in self.judged if each.rule.rests not in (None, anywhere))
             self.losing = sum(each.bit for each in self.judged if each.rule.cools and each.rule.on_record)
             self.asked_by = tuple(self._asked_by(marks) for marks in range(2 * CHANGED))
             """By marks."""
@@ -82,7 +82,7 @@ class Duty:
             return ALL
         asked = self.resting if marks & REVALUED else 0
         for each in self.judged:
-            if marks & each.rule.stirred:
+            if marks & each.rule.stirred or each.rule.rests is None:
                 asked |= each.bit
         return asked
 

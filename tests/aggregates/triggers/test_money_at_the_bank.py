@@ -22,6 +22,7 @@ from tests.dsl.records import (
     record,
     redeemed,
     reversal,
+    valued,
     withdrawal,
 )
 
@@ -102,7 +103,38 @@ def test_a_drop_dated_ahead_comes_on_its_day() -> None:
     assert steps(bank, "aum_drop") == ["raised 2026-02-02"]
 
 
+FUND = (
+    opened("C1", "A1", on="2026-01-01", balance="40000.00"),
+    opened("C1", "F1", on="2026-01-01", category="fund", balance="60000.00"),
+    closed_through("2026-02-02"),
+)
+
+
+def test_a_high_that_is_known_late_lies_above_what_is_left() -> None:
+    """AUM stays where it was at rest; what it was in between is known afterwards, as the value of a fund is."""
+    bank = given(FUND).when(
+        valued("C1", "F1", "160000.00", on="2026-02-02", at="2026-02-03", id="late"),
+        valued("C1", "F1", "60000.00", on="2026-02-03"),
+        closed_through("2026-02-03"),
+    )
+    assert steps(bank, "aum_drop") == ["raised 2026-02-03"]
+    assert evidence(bank, "aum_drop") == {
+        "high": 20_000_000, "high_on": "2026-02-02", "now": 10_000_000, "records": [],
+    }  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------------- large_outflow
+
+
+def test_an_outflow_that_is_large_beside_what_a_fund_turns_out_to_be_worth() -> None:
+    bank = given(
+        opened("C1", "A1", on="2026-01-01", balance="100000.00"),
+        opened("C1", "F1", on="2026-01-01", category="fund", balance="300000.00"),
+        closed_through("2026-02-02"),
+    ).when(paid("60000.00", "other_bank", on="2026-02-03", id="t1"))
+    assert steps(bank, "large_outflow") == []  # of 400,000
+    bank.when(valued("C1", "F1", "150000.00", on="2026-02-02", at="2026-02-03"), closed_through("2026-02-03"))
+    assert steps(bank, "large_outflow") == ["raised 2026-02-03"]  # of 250,000
 
 
 def test_an_outflow_is_raised_by_the_record() -> None:
