@@ -6,13 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from infra.block import RULES
 from tests import cluster
 from tests.chaos.players import PROJECT, Player, prepare
-from tests.chaos.releases import earlier, later
+from tests.chaos.releases import HistoryMissing, earlier, later
 from tests.chaos.stream import Stream
 
 A_PART, PARTS = 7, 5
@@ -22,7 +25,12 @@ WITHIN_S = 60
 def test_a_shard_goes_to_another_release_and_back_and_is_left_to_a_newer_one() -> None:
     folder = Path(os.environ[cluster.FOLDER]) / "releases"
     folder.mkdir(parents=True)
-    before, to_come = earlier(folder / "earlier"), later(folder / "later")
+    to_come = later(folder / "later")
+    try:
+        before = earlier(folder / "earlier")
+    except HistoryMissing as missing:
+        warnings.warn(f"NOT TESTED: {missing}", stacklevel=1)
+        pytest.skip(str(missing))
     for project in (before, to_come):
         prepare(folder, project)
     stream = Stream(folder, 5, workers=1, partitions=2, customers=10, days=A_PART * PARTS)
