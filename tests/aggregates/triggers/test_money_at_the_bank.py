@@ -150,6 +150,14 @@ def test_an_outflow_is_raised_by_the_record() -> None:
     assert steps(bank, "large_outflow") == []
 
 
+def test_an_outflow_of_the_first_day_is_raised_as_it_closes() -> None:
+    bank = given(
+        opened("C1", "A1", on="2026-01-30", balance="100000.00"), paid("60000.00", "other_bank", on="2026-01-31")
+    )
+    bank.when(closed_through("2026-01-31"))
+    assert steps(bank, "large_outflow") == ["raised 2026-01-31"]
+
+
 def test_an_outflow_that_comes_back_by_the_close_is_withdrawn_without_a_cause() -> None:
     bank = given(RICH, paid("60000.00", "other_bank", on="2026-02-01"))
     bank.when(deposit("C1", "A1", "10000.01", on="2026-02-01"), closed_through("2026-02-01"))
@@ -247,6 +255,19 @@ def test_a_salary_that_stops() -> None:
         "days": ["2026-01-10", "2026-02-12", "2026-03-09"],
         "records": ["pay-2026-01-10", "pay-2026-02-12", "pay-2026-03-09"],
     }
+
+
+def test_a_salary_that_comes_while_its_day_is_planned_puts_off_the_day() -> None:
+    bank = given(
+        opened("C1", "A1", on="2026-01-01"), payroll("2026-01-10"), closed_through("2026-02-11"),
+        payroll("2026-02-12"), closed_through("2026-03-08"), payroll("2026-03-09"), closed_through("2026-04-11"),
+    )  # fmt: skip
+    bank.when(payroll("2026-04-12"), closed_through("2026-04-30"))
+    assert steps(bank, "payroll_stopped") == []
+    bank.when(closed_through("2026-05-16"))
+    assert steps(bank, "payroll_stopped") == []
+    bank.when(closed_through("2026-05-17"))
+    assert steps(bank, "payroll_stopped") == ["raised 2026-05-17 2026-05"]
 
 
 def test_a_salary_that_came_late_into_the_log() -> None:
