@@ -80,7 +80,7 @@ class Duty:
         """What is asked because of what was taken (``aggregates.triggers.memory``: marks)."""
         if marks & CHANGED:
             return ALL
-        asked = self.resting if marks & REVALUED else 0
+        asked = self.resting | LIFE if marks & REVALUED else 0  # it is late, so what stands open is tested again
         for each in self.judged:
             if marks & each.rule.stirred or each.rule.rests is None:
                 asked |= each.bit

@@ -150,6 +150,22 @@ def test_an_outflow_is_raised_by_the_record() -> None:
     assert steps(bank, "large_outflow") == []
 
 
+def test_an_outflow_that_a_fund_valued_late_makes_small_whatever_other_rules_are_on() -> None:
+    others = {rule.code: {"enabled": False} for rule in RULES if rule.code != "large_outflow"}
+    bank = given(
+        opened("C1", "A1", on="2026-01-01", balance="100000.00"),
+        opened("C1", "F1", on="2026-01-01", category="fund", balance="100000.00"),
+        closed_through("2026-02-02"),
+        policy=Policy(triggers=others),
+    ).when(paid("60000.00", "other_bank", on="2026-02-03"), closed_through("2026-02-03"))
+    assert steps(bank, "large_outflow") == ["raised 2026-02-03"]
+    bank.when(closed_through("2026-02-05"))
+    late = valued("C1", "F1", "120000.00", on="2026-02-03", at="2026-02-06", id="late")
+    bank.when(late, closed_through("2026-02-06"))
+    assert steps(bank, "large_outflow") == ["withdrawn 2026-02-06 2026-02-03"]
+    assert cause(bank, "large_outflow") == ["late"]
+
+
 def test_an_outflow_of_the_first_day_is_raised_as_it_closes() -> None:
     bank = given(
         opened("C1", "A1", on="2026-01-30", balance="100000.00"), paid("60000.00", "other_bank", on="2026-01-31")
