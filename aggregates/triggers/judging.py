@@ -63,26 +63,20 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Ite
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
     judged = shard.judged_of(customer, asked)
-    if judged and customer.id not in shard.erased:  # nobody may contact who is erased
+    if judged:
         view = view_of(shard, customer, day)
         for rule, parameters, _ in judged:
-            for found in rule.find(view, parameters):
-                if is_news(customer.life, rule, parameters, found, day):
-                    yield _raised(shard, customer, rule, found, day)
+            yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
 
 
 def _raises(
     shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], day: Day
 ) -> Iterator[Decision]:
     if customer.id in shard.erased:
-        return
+        return  # nobody may contact them
     for each in found:
         if is_news(customer.life, rule, parameters, each, day):
-            yield _raised(shard, customer, rule, each, day)
-
-
-def _raised(shard: "Shard", customer: Customer, rule: Rule, found: Found, day: Day) -> Decision:
-    return _made(shard, raise_of(customer, rule, found, day, shard.policy.version, shard.currency))
+            yield _made(shard, raise_of(customer, rule, each, day, shard.policy.version, shard.currency))
 
 
 def _withdrawals(shard: "Shard", customer: Customer, life: Life, day: Day) -> Iterator[Decision]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aggregates.account import balance_back, changes
 from aggregates.conduct import ACT, CLOSING, MATURED, MATURITY, OUT, OUTS, PAYROLL, is_worth_naming
 from aggregates.customer import Customer, Story, months_known
-from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
+from aggregates.dates import Day, days_in, first_day, is_weekday, iso_month, last_day, month_of
 from aggregates.outlook import MonthSoFar
 from aggregates.policy import Policy
 from aggregates.tiers import ORDINARY, last_closed_month
@@ -345,7 +345,7 @@ class Seen:
     def is_working(self, day: Day) -> bool:
         """See View."""
         said = self._shard.calendar.working.get(day)
-        return day % 7 not in (6, 0) if said is None else said
+        return is_weekday(day) if said is None else said
 
 
 def _entries(flat: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:

@@ -319,8 +319,7 @@ def _rest(shard: "Shard", customer: Customer, view: Seen) -> tuple[int | None, .
         return ()
     low = high = low_average = high_average = None
     for rule, parameters, _ in shard.judged_of(customer, shard.resting):
-        if rule.rests is None:
-            continue
+        assert rule.rests is not None  # of those that have bounds
         raises = None if life is None else life.raises.get(rule.code)
         last = msgspec.convert(raises[-1].evidence, rule.evidence) if raises else None
         bounds = rule.rests(view, parameters, last)
