@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.patience import PATIENCE_S
+
 PROJECT: Final = Path(os.environ.get("GUANXI_CHAOS_PROJECT") or Path(__file__).parents[2])
 """Whose programs are run: this project's; in an experiment, a copy of it in which something was broken."""
 _DIE_WITH_PARENT: Final = "import ctypes; ctypes.CDLL(None).prctl(1, 9); " if sys.platform == "linux" else ""
 """A run that is killed leaves no worker behind that would try for ever."""
 COMMAND: Final = (sys.executable, "-c", f"{_DIE_WITH_PARENT}from guanxi.cli import main; main()")
-ENDS_WITHIN_S: Final = 60
 STARTED: Final = "--- started"
 
 
@@ -93,15 +94,18 @@ class Player:
         if self._process is None:
             return None
         try:
-            return self._process.wait(ENDS_WITHIN_S)
+            return self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise TimeoutError(f"{self.name} did not end within {ENDS_WITHIN_S} s: {self.log}") from None
+            raise TimeoutError(
+                f"{self.name} did not end within {PATIENCE_S} s: {self.log}\n{self.last_words()}"
+            ) from None
 
     def said(self) -> list[str]:
-        """What it said since it was started last."""
-        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        """What it said since it was started last, whole lines."""
+        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+        lines = text.split("\n")[:-1]  # the last one may be half written
         starts = [at for at, line in enumerate(lines) if line == STARTED]
         return lines[starts[-1] + 1 :] if starts else []
 

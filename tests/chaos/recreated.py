@@ -16,12 +16,12 @@ from tests.chaos.auditor import COPY, identity_of, is_fact, record_in
 from tests.chaos.players import Player
 from tests.chaos.stream import Stream
 from tests.chaos.written import RECORDS, Journal, Topics
+from tests.patience import PATIENCE_S
 from tests.simulation.auditor import Wrong, expect
 
 TOPIC: Final = RECORDS[0]
 DAYS: Final = 5
 HELD_S: Final = 8
-WITHIN_S: Final = 120
 
 
 def recreate(stream: Stream) -> int:
@@ -73,7 +73,7 @@ def recreate(stream: Stream) -> int:
 
 
 def _make_again(stream: Stream) -> None:
-    until = time.monotonic() + WITHIN_S
+    until = time.monotonic() + PATIENCE_S
     admin = KafkaAdminClient(bootstrap_servers=stream.kafka)
     try:
         admin.delete_topics([TOPIC])
@@ -97,7 +97,7 @@ def _said(stream: Stream, *words: str) -> int | None:
 
 def wait_until_read(stream: Stream, journal: Journal) -> None:
     """Until every shard stands at the ends of its topics. Raises Wrong."""
-    until = time.monotonic() + WITHIN_S
+    until = time.monotonic() + PATIENCE_S
     while True:
         topics = Topics(stream.kafka, RECORDS).read()
         heads = journal.read().heads()

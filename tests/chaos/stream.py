@@ -5,7 +5,7 @@ import random
 import threading
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +20,10 @@ from tests.chaos.load import Load
 from tests.chaos.managers import Managers
 from tests.chaos.players import PROJECT, Player, prepare
 from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Block, Journal, Topics
+from tests.patience import PATIENCE_S
 from tests.simulation.auditor import Wrong, expect
 
-STUCK_AFTER_S: Final = 120
+STUCK_AFTER_S: Final = PATIENCE_S
 """So long nothing new may come, neither in the log nor on a topic, while something is still to come."""
 LOOK_S: Final = 0.5
 
@@ -132,13 +133,12 @@ class Stream:
             worker.stop()
             worker.words = tuple(str(file) if word == before else word for word in worker.words)
             worker.start()
-        until = time.monotonic() + STUCK_AFTER_S
-        while not all(_knows(blocks, f"chaos-{number}") for blocks in self._journal.read().shards):
-            if time.monotonic() > until:
-                raise Wrong(
-                    "\n".join(["a policy version is not in every shard", *(w.last_words() for w in self.workers)])
-                )
-            time.sleep(LOOK_S)
+
+        def without() -> list[str]:
+            shards = enumerate(self._journal.read().shards)
+            return [f"shard {at} without chaos-{number}" for at, b in shards if not _knows(b, f"chaos-{number}")]
+
+        self.wait_while(without)
         return f"chaos-{number}"
 
     def come_to_this_release(self) -> None:
@@ -151,16 +151,27 @@ class Stream:
 
     def wait(self) -> None:
         """Until everything was read and published. Raises Wrong."""
-        stands, until = -1, time.monotonic() + STUCK_AFTER_S
-        while behind := self._behind():
-            if (now := sum(map(len, self._topics.messages.values()))) + self._journal.blocks > stands:
-                stands, until = now + self._journal.blocks, time.monotonic() + STUCK_AFTER_S
+        self.wait_while(self._behind)
+
+    def wait_while(self, left: Callable[[], object]) -> None:
+        """Until nothing is left, however long it takes while something new comes; who ended is started again meanwhile.
+
+        left: what is still to come. Raises Wrong with that and with everybody's last words.
+        """
+        stands, until = self._stands(), time.monotonic() + STUCK_AFTER_S
+        while found := left():
+            if (now := self._stands()) != stands:
+                stands, until = now, time.monotonic() + STUCK_AFTER_S
             if time.monotonic() > until:
                 words = "\n".join(player.last_words() for player in (*self.workers, self.relay))
-                raise Wrong(f"nothing moves on: {behind}\n{words}")
+                raise Wrong(f"nothing moves on: {found}\n{words}")
             for player in (*self.workers, self.relay):
                 player.start()
             time.sleep(LOOK_S)
+
+    def _stands(self) -> int:
+        """How much was seen when it was looked at last."""
+        return sum(map(len, self._topics.messages.values())) + self._journal.blocks
 
     def audit(self) -> Tally:
         """Wait until everything was read and published, then hold it against the topics. Raises Wrong."""
@@ -210,25 +221,21 @@ class Stream:
     def check_views(self) -> None:
         """Views stand at the end of the log and are what it says, by the program's own command. Raises Wrong."""
         self.come_to_this_release()  # it tells anew what another one told, as it opens the shard
-        until = time.monotonic() + STUCK_AFTER_S
-        while behind := self._untold():
-            if time.monotonic() > until:
-                words = [player.last_words() for player in self.workers]
-                raise Wrong("\n".join([f"views are not told on: {behind}", *words]))
-            time.sleep(LOOK_S)
+        self.wait_while(self._untold)
         check = Player("rebuild", self.folder, "rebuild", "--check", "--log", self.log)
         check.start()
         if code := check.ended():
             raise Wrong(f"rebuild --check ends with {code}\n{check.last_words()}")
 
-    def _untold(self) -> dict[int, tuple[int, int]]:
-        """Shards whose views stand elsewhere than the log, and where both do."""
+    def _untold(self) -> list[str]:
+        """Shards whose views stand elsewhere than the log."""
         with contextlib.closing(Session(address_of(self.log))) as session:
             found = [
                 PostgresViews(session, number).stands for number in range(self.shards)
             ]  # 0 of another release's rows
         ends = map(len, self._journal.read().shards)
-        return {number: pair for number, pair in enumerate(zip(found, ends, strict=True)) if pair[0] != pair[1]}
+        pairs = enumerate(zip(found, ends, strict=True))
+        return [f"views of shard {number}: at block {at} of {end}" for number, (at, end) in pairs if at != end]
 
     def close(self) -> None:
         """End everything; the files stay."""

@@ -5,9 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from tests.chaos.releases import HistoryMissing, earlier, later
 from tests.chaos.stream import Stream
 
 A_PART, PARTS = 7, 5
-WITHIN_S = 60
 
 
 def test_a_shard_goes_to_another_release_and_back_and_is_left_to_a_newer_one() -> None:
@@ -69,26 +66,22 @@ def _days_with(stream: Stream, *workers: Player) -> None:
             player.stop()
     stream.workers = list(workers)
     stream.heal()
-    _wait_for(lambda: _is_shared(stream, workers))
+    stream.wait_while(lambda: _not_shared(stream, workers))
     stream.load.publish_days(A_PART, 1_000, threading.Event())
 
 
-def _is_shared(stream: Stream, workers: tuple[Player, ...]) -> bool:
+def _not_shared(stream: Stream, workers: tuple[Player, ...]) -> list[str]:
+    """What each of the workers has, until all have some of the shards and each shard has one."""
     found = [_shards(each) for each in workers]
-    return all(found) and sorted(number for each in found for number in each) == list(range(stream.shards))
+    if all(found) and sorted(number for each in found for number in each) == list(range(stream.shards)):
+        return []
+    return [f"{worker.name} has shards {numbers}" for worker, numbers in zip(workers, found, strict=True)]
 
 
 def _shards(worker: Player) -> list[int]:
     """Which shards the group gave to a worker last."""
     given = [line.partition("shards: ")[2] for line in worker.said() if "shards: " in line]
     return [int(number) for number in given[-1].split(", ")] if given and given[-1] != "none" else []
-
-
-def _wait_for(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 _DIGEST = """
