@@ -21,7 +21,7 @@ from infra.cluster import processes
 from infra.cluster.processes import Running
 from infra.cluster.trouble import ClusterTrouble, PortTaken, missing_extra
 
-READY_WITHIN_S: Final = 120
+READY_WITHIN_S: Final = 300
 USER: Final = "guanxi"
 DATABASE: Final = "postgres"
 """Always there; logs and tests make schemas of their own in it."""

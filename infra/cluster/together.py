@@ -7,6 +7,7 @@ of processes may call at a time: a lock on the folder lets one in.
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from infra.cluster.trouble import ClusterTrouble, PortTaken
 ROOM_BYTES: Final = 300 * 1024 * 1024
 """Less than this free, and nothing is started: a database that runs out of space in the middle is worse than none."""
 
+HANGS_AFTER_S: Final = 20
+"""A process that lives and does not answer for so long hangs; on a busy machine an answer may take a few seconds."""
 HANGS_GRACE_S: Final = 2
 """A process that does not answer has shorter to end by itself."""
 
@@ -139,10 +142,15 @@ class LocalCluster:
             raise ClusterTrouble(
                 f"{service.name} runs on port {running.port}", self.folder, "take it down first to move it"
             )
-        if service.answers(running):
-            return running
-        service.stop(running, HANGS_GRACE_S)
-        return None
+        until = time.monotonic() + HANGS_AFTER_S
+        while not service.answers(running):
+            if not processes.lives(running):
+                return None
+            if time.monotonic() > until:
+                service.stop(running, HANGS_GRACE_S)
+                return None
+            time.sleep(processes.TICK_S)
+        return running
 
     def _kept(self, partitions: int | None) -> _Kept:
         try:

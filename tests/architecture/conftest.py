@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("events", "aggregates", "projections", "processors", "infra", "guanxi")
 
@@ -40,7 +42,7 @@ class Tree:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
         return subprocess.run(
             ["make", "-o", "setup", "-o", "dev", f"BIN={commands}", *target],
-            cwd=self.root, env=environment, capture_output=True, text=True, timeout=120, check=False,
+            cwd=self.root, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 
 

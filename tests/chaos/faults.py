@@ -20,6 +20,7 @@ from infra.cluster.postgres import as_whom
 from infra.cluster.processes import Running
 from tests.chaos.players import Player
 from tests.chaos.stream import Stream
+from tests.patience import PATIENCE_S
 
 SESSION_S: Final = 10
 """After so long without a word a worker's partitions are given to others."""
@@ -28,7 +29,7 @@ FULL_BYTES: Final = 64 << 10
 FILL_BYTES: Final = 256 << 10
 SMALL_BYTES: Final = 2 << 30
 """A filesystem of less was made for this: it may be filled."""
-TRIES: Final = 20
+TRIES: Final = 100
 Fault = Callable[[Stream, random.Random], None]
 
 
@@ -237,7 +238,7 @@ def _kill(stream: Stream, service: str, how: signal.Signals) -> None:
 
 
 def _gone(running: Running) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while processes.lives(running) and time.monotonic() < until:
         time.sleep(0.02)
 

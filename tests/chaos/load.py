@@ -18,6 +18,7 @@ from kafka.errors import KafkaError
 from guanxi.simulator import records
 from tests.chaos.people import CUSTOMERS, INTERACTIONS, TRANSACTIONS, People
 from tests.chaos.written import CALENDAR, Message, Place
+from tests.patience import PATIENCE_S
 from tests.simulation.auditor import expect
 
 OF_CUSTOMERS: Final = ("customer_brought_forward", "special_vip_granted", "special_vip_revoked")
@@ -26,7 +27,6 @@ MOST_LATE: Final = 400
 """A record sent again or late comes so many records after its time at most."""
 SENT_AT_ONCE: Final = 50
 FLUSH_S: Final = 10
-GIVEN_UP_AFTER_S: Final = 120
 
 Sending = tuple[str, int | None, bytes | None, bytes | None]
 """Topic, partition (None: the key's), key and value."""
@@ -137,7 +137,7 @@ class Load:
 
     def _all_there(self, batch: list[Sending]) -> None:
         """Send until all of it is acknowledged; from the first on that no word came about, all is sent again."""
-        until = time.monotonic() + GIVEN_UP_AFTER_S
+        until = time.monotonic() + PATIENCE_S
         left = batch
         while left:
             try:

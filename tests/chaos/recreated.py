@@ -16,7 +16,7 @@ from tests.chaos.auditor import COPY, identity_of, is_fact, record_in
 from tests.chaos.players import Player
 from tests.chaos.stream import Stream
 from tests.chaos.written import RECORDS, Journal, Topics
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, patiently
 from tests.simulation.auditor import Wrong, expect
 
 TOPIC: Final = RECORDS[0]
@@ -41,7 +41,7 @@ def recreate(stream: Stream) -> int:
         if at and (code := _said(stream, "position", "reset", *asked)):
             raise Wrong(f"position reset ends with {code}")
     wait_until_read(stream, journal)
-    topics = Topics(stream.kafka).read()
+    topics = patiently(Topics(stream.kafka).read, KafkaError)
     refused = {
         (line.get("topic"), line.get("partition"), line.get("offset"))
         for shard, first in zip(journal.shards, blocks, strict=True)
@@ -99,7 +99,7 @@ def wait_until_read(stream: Stream, journal: Journal) -> None:
     """Until every shard stands at the ends of its topics. Raises Wrong."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        topics = Topics(stream.kafka, RECORDS).read()
+        topics = patiently(Topics(stream.kafka, RECORDS).read, KafkaError)
         heads = journal.read().heads()
         behind = {
             (topic, number): (head.get((topic, number), 0), topics.ends[topic, number])

@@ -8,11 +8,14 @@ import subprocess
 import threading
 from typing import Final
 
+from kafka.errors import KafkaError
+
 from tests.chaos.auditor import Tally, audit
 from tests.chaos.erased import nothing_readable
 from tests.chaos.recreated import wait_until_read
 from tests.chaos.stream import Stream
 from tests.chaos.written import Journal, Line, Topics
+from tests.patience import patiently
 from tests.simulation.auditor import Wrong, expect
 
 DAYS: Final = 5
@@ -41,7 +44,7 @@ def restore(stream: Stream) -> Tally:
         worker.start()
     journal = Journal(stream.log)
     wait_until_read(stream, journal)
-    topics = Topics(stream.kafka).read()
+    topics = patiently(Topics(stream.kafka).read, KafkaError)
     tally = audit(topics, journal.read(), stream.policies, publishes=False)
     for name in ("taken", "refused", "closes", "changes", "erased"):
         expect(f"{name} after a copy was put back", getattr(tally, name), getattr(before, name))

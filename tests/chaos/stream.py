@@ -10,7 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+from kafka.errors import KafkaError
+
 from infra.cluster.together import LocalCluster
+from infra.cluster.trouble import ClusterTrouble
 from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
 from infra.postgres_views import PostgresViews
@@ -20,7 +24,7 @@ from tests.chaos.load import Load
 from tests.chaos.managers import Managers
 from tests.chaos.players import PROJECT, Player, prepare
 from tests.chaos.written import CALENDAR, RECORDS, REJECTED, TIER_CHANGES, TRIGGERS, Block, Journal, Topics
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, patiently
 from tests.simulation.auditor import Wrong, expect
 
 STUCK_AFTER_S: Final = PATIENCE_S
@@ -78,7 +82,7 @@ class Stream:
 
     def heal(self) -> None:
         """Everything runs, as somebody would see to who looks after it."""
-        self.cluster.up()
+        patiently(self.cluster.up, ClusterTrouble)
         for player in (*self.workers, self.relay):
             player.start()
 
@@ -178,8 +182,7 @@ class Stream:
         self.wait()
         self.managers.end()  # they heard of everything
         self.wait()
-        self._topics.read()
-        self._journal.read()
+        self._look()
         self.load.check(self._topics.messages)
         tally = audit(self._topics, self._journal, self.policies)
         lines = [line for blocks in self._journal.shards for block in blocks for line in block.lines]
@@ -190,9 +193,13 @@ class Stream:
         nothing_readable(self.log, self._journal, self._topics, self.folder / "data")
         return tally
 
+    def _look(self) -> tuple[Topics, Journal]:
+        """All that is there. A broker that did not hear of itself for a moment has no topics for that long."""
+        return patiently(self._topics.read, KafkaError), patiently(self._journal.read, psycopg.OperationalError)
+
     def _behind(self) -> list[str]:
         """What is still to come."""
-        topics, journal = self._topics.read(), self._journal.read()
+        topics, journal = self._look()
         found = []
         closes = len(topics.of(CALENDAR)[0])
         for topic in RECORDS:

@@ -53,7 +53,7 @@ class Topics:
         """How far each was read: behind the last message, markers of transactions included."""
 
     def read(self) -> "Topics":
-        """Everything up to the ends that the broker names at the start of the call."""
+        """Everything up to the ends that the broker names at the start of the call. Raises KafkaError; read on, then."""
         consumer = KafkaConsumer(
             bootstrap_servers=self._kafka, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -71,6 +71,7 @@ class Topics:
                 for each, found in consumer.poll(timeout_ms=POLL_MS).items():
                     kept = self.messages.setdefault((each.topic, each.partition), [])
                     kept += [Message(m.offset, m.key, m.value, dict(m.headers)) for m in found]
+                    self.ends[each.topic, each.partition] = consumer.position(each)
             for each in places:
                 self.messages.setdefault((each.topic, each.partition), [])
                 self.ends[each.topic, each.partition] = consumer.position(each)

@@ -14,6 +14,7 @@ from guanxi.cli.root import COMMANDS, NOT_BUILT
 from infra.sqlite_log import WriterLock, is_locked
 from tests.cli.conftest import close, opened, run, written
 from tests.cli.test_processes import PROGRAM, ROOT
+from tests.patience import PATIENCE_S
 
 LOG = "sqlite:///bank.db"
 
@@ -186,7 +187,7 @@ def shell(command: str) -> tuple[int, str, str]:
     program = f'guanxi() {{ {shlex.join(PROGRAM)} "$@"; }}; {command}'
     done = subprocess.run(
         ["bash", "-c", program], env=environment | {"PYTHONPATH": str(ROOT), "GUANXI_LOG": LOG},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

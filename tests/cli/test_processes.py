@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -13,10 +12,10 @@ from typing import IO
 import pytest
 
 from tests.cli.conftest import Small, close, opened, run, written
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-c", "from guanxi.cli import main; main()")
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
@@ -44,15 +43,8 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, (out or b"").decode(), err.decode()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def has_lock(log: Path) -> bool:

@@ -16,6 +16,7 @@ from infra.postgres_schema import create_log
 from processors.ports import LogUnusable, LostShard
 from tests.conformance.event_log import FILE, draft
 from tests.crash.runs import KILLED, ended, started
+from tests.patience import PATIENCE_S
 from tests.postgres_server import OwnServer, own_server
 
 RACED = 100
@@ -54,7 +55,7 @@ class Told:
 
     def wait_for(self, more: int, word: str = "there", since: int | None = None) -> None:
         """Until it told so much more: of blocks acknowledged, unless another word is given."""
-        wanted, ends = (len(self.lines(word)) if since is None else since) + more, time.monotonic() + 60
+        wanted, ends = (len(self.lines(word)) if since is None else since) + more, time.monotonic() + PATIENCE_S
         while len(self.lines(word)) < wanted:
             assert time.monotonic() < ends, "the writer gets nowhere"
             time.sleep(0.001)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools.checks import docs
 
 BIN = Path(sys.executable).parent
 
 
-def run(page: str, timeout_s: int = 20) -> list[str]:
+def run(page: str, timeout_s: int = PATIENCE_S) -> list[str]:
     return [str(finding) for finding in docs.run_page(Path("docs/a.md"), page, BIN, timeout_s)]
 
 

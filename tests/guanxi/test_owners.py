@@ -28,6 +28,7 @@ from processors.intake import Origin
 from processors.owner import Lines, Owner
 from processors.partition import partition_of
 from tests.guanxi.test_shards import record
+from tests.patience import PATIENCE_S
 
 AT = "2026-01-20T09:00:00.000+08:00"
 FILE = Origin(("file:a", 0), "a")
@@ -64,7 +65,7 @@ def worker(url: str, folder: Path) -> Iterator[list[set[str]]]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE_S)
         yield parked
     finally:
         stopped.set()

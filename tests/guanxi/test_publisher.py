@@ -21,6 +21,7 @@ from infra.cluster.kafka import make_topics
 from infra.cluster.topics import TOPICS
 from processors.partition import partition_of
 from tests.cli.conftest import run
+from tests.patience import PATIENCE_S
 from tests.projections.world import close, money, opened
 
 PARTITIONS = 3
@@ -234,7 +235,7 @@ def test_what_comes_on_standard_input_leaves_at_once_and_ctrl_c_ends_in_one_line
     while not any(mark in value for part in there(kafka_address, "bank.inter")["actions.v1"] for _, value in part):
         assert waiting.poll() is None
     os.kill(waiting.pid, signal.SIGINT)
-    said, complained = waiting.communicate(timeout=20)
+    said, complained = waiting.communicate(timeout=PATIENCE_S)
     assert said == b""
     assert complained.decode().startswith("guanxi: stopped: published 1 · not acknowledged 0; publish the same again")
     assert complained.count(b"\n") == 1

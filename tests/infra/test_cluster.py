@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from infra.cluster import processes, together
 from infra.cluster.together import Addresses, LocalCluster
 from infra.cluster.topics import TOPICS
 from infra.cluster.trouble import ClusterTrouble
+from tests.patience import PATIENCE_S, until
 
 PARTITIONS = 3
 
@@ -88,14 +88,14 @@ def test_other_partitions_or_another_port_are_refused_with_what_to_do(up: Up) ->
 def test_nobody_is_let_in_without_the_password(up: Up) -> None:
     port = up.addresses.postgres.rpartition(":")[2].partition("/")[0]
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(f"postgresql://guanxi@127.0.0.1:{port}/postgres", connect_timeout=5).close()
+        psycopg.connect(f"postgresql://guanxi@127.0.0.1:{port}/postgres", connect_timeout=PATIENCE_S).close()
 
 
 def sent(up: Up, topic: str, value: bytes) -> list[bytes]:
     """Send a record to each partition of a topic -> what is in the topic then."""
     producer = KafkaProducer(bootstrap_servers=up.addresses.kafka, acks="all")
     for partition in range(PARTITIONS):
-        producer.send(topic, key=b"C1", value=value, partition=partition).get(timeout=20)
+        producer.send(topic, key=b"C1", value=value, partition=partition).get(timeout=PATIENCE_S)
     producer.close()
     return found_in(up, topic)
 
@@ -111,7 +111,9 @@ def found_in(up: Up, topic: str) -> list[bytes]:
     return found
 
 
-def test_after_a_kill_and_a_hang_up_starts_them_again_with_their_data(up: Up, folder: Path) -> None:
+def test_after_a_kill_and_a_hang_up_starts_them_again_with_their_data(
+    up: Up, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent(up, "bank.customers.v1", b"kept")
     with psycopg.connect(up.addresses.postgres) as connection:
         connection.execute("CREATE TABLE kept (n int)")
@@ -126,6 +128,7 @@ def test_after_a_kill_and_a_hang_up_starts_them_again_with_their_data(up: Up, fo
         (data / f"{empty}-{partition}" / "partition.metadata").unlink(missing_ok=True)
         assert (data / f"bank.customers.v1-{partition}" / "partition.metadata").exists()
 
+    monkeypatch.setattr(together, "HANGS_AFTER_S", 1)
     assert up.cluster.up() == up.addresses
     assert up.states() == ["running", "running"]
     assert {up.pid("kafka"), up.pid("postgres")}.isdisjoint({broker, database})
@@ -145,13 +148,10 @@ def test_a_database_waits_for_what_is_left_of_one_that_was_killed(up: Up, folder
         try:
             os.kill(up.pid("postgres"), signal.SIGKILL)
             again = pool.submit(up.cluster.up)
-            ends = time.monotonic() + 30
-            while log.read_text().count("pre-existing shared memory block") < 2:
-                assert time.monotonic() < ends
-                time.sleep(0.02)
+            until(lambda: log.read_text().count("pre-existing shared memory block") > 1, log.read_text)
         finally:
             os.kill(left, signal.SIGCONT)
-        assert again.result(30) == up.addresses
+        assert again.result(PATIENCE_S) == up.addresses
     assert up.states() == ["running", "running"]
 
 

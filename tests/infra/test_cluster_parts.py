@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,15 @@ import pytest
 from infra.cluster import jars, postgres, processes, topics, trouble
 from infra.cluster.processes import Running
 from infra.cluster.together import LocalCluster
+from tests.patience import until
 
 CUSTOMERS = {"bank.transactions.v1", "bank.interactions.v1", "bank.customers.v1"}
 OUT = {"guanxi.tier-changes.v1", "guanxi.retention-triggers.v1", "guanxi.rejected.v1", "guanxi.aum.v1"}
-SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(900)"]
 DEAF = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)",
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(900)",
 ]
 
 
@@ -60,10 +60,7 @@ def test_a_process_is_recorded_and_ended(tmp_path: Path) -> None:
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     running = start(tmp_path, DEAF)
-    until = time.monotonic() + 20
-    while not (tmp_path / "log").read_text():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(lambda: (tmp_path / "log").read_text() != "")
     processes.end(running, signal.SIGTERM, grace_s=0.2)
     assert not processes.lives(running)
 

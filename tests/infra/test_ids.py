@@ -19,6 +19,7 @@ import pytest
 from infra import id_pages, ids
 from infra.id_pages import Words
 from infra.ids import NOTHING, IdIndex, IdIndexError
+from tests.patience import PATIENCE_S
 
 MONTH = 2026 * 12
 ROOT = Path(__file__).parents[2]
@@ -382,7 +383,7 @@ def test_killed_at_any_statement_of_a_flush_leaves_it_whole(
     path, through = str(tmp_path / "ids.sqlite"), NOTHING
     for statement in (1, 5, 10, 11, 13, 150, 333, 601, 1009, 1503):
         child = start(children, path, statement)
-        assert child.wait(timeout=60) == -signal.SIGKILL
+        assert child.wait(timeout=PATIENCE_S) == -signal.SIGKILL
         reached = assert_whole(path)
         assert reached >= through
         through = reached
@@ -398,7 +399,7 @@ def test_killed_at_any_moment_leaves_it_whole(tmp_path: Path, children: list[sub
         assert child.stdout.readline() == b"flushed\n"
         time.sleep(delay_s)
         child.kill()
-        child.wait(timeout=60)
+        child.wait(timeout=PATIENCE_S)
         reached = assert_whole(path)
         assert reached > through, "the child never flushed"
         through = reached

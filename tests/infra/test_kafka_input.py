@@ -10,8 +10,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from infra.kafka_input import LITTLE_BYTES, KafkaInput
 from processors.inputs import Fetched
 from processors.ports import Input
-
-WAIT_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def reading(address: str, topic: str, then: Callable[[KafkaInput], Awaitable[Non
 
         await inputs.join(revoked, assigned)
         try:
-            await asyncio.wait_for(given.wait(), WAIT_S)
+            await asyncio.wait_for(given.wait(), PATIENCE_S)
             inputs.seek({(topic, 0): 0})
             await then(inputs)
         finally:
@@ -53,7 +52,7 @@ def reading(address: str, topic: str, then: Callable[[KafkaInput], Awaitable[Non
 
 async def polled(inputs: KafkaInput, topic: str) -> Fetched:
     """The next that comes."""
-    (found,) = await inputs.poll([(topic, 0)], WAIT_S, 1_000)
+    (found,) = await inputs.poll([(topic, 0)], PATIENCE_S, 1_000)
     return found
 
 
@@ -106,4 +105,4 @@ def test_a_position_is_set_while_nothing_is_fetched(kafka_address: str, topic: s
 
 def send(producer: KafkaProducer, topic: str, value: bytes) -> None:
     """Publish a record; the broker has it when this returns."""
-    producer.send(topic, value, partition=0).get(WAIT_S)
+    producer.send(topic, value, partition=0).get(PATIENCE_S)

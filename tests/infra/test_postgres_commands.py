@@ -10,6 +10,7 @@ from infra.postgres_commands import PostgresCommands
 from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
 from tests.infra.a_postgres_log import schema_of
+from tests.patience import PATIENCE_S
 from tests.postgres_server import Server
 
 
@@ -72,7 +73,7 @@ def test_who_listens_is_woken(url: str, commands: Callable[[], PostgresCommands]
     listening.listen()
     commands().put(3, {})
     with listening._session.get_connection() as connection:
-        (told,) = connection.notifies(timeout=10, stop_after=1)
+        (told,) = connection.notifies(timeout=PATIENCE_S, stop_after=1)
     assert told.payload == "3"
 
 

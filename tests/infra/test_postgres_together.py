@@ -15,6 +15,7 @@ from processors.ports import Draft, EventLog, LogUnusable, LostShard
 from tests.conformance.event_log import FILE, EventLogConformance, Open, draft
 from tests.conformance.vault import CONTEXT, MASTER
 from tests.infra.a_postgres_log import OpenUrl, schema_of
+from tests.patience import PATIENCE_S
 from tests.postgres_server import Server
 
 
@@ -223,5 +224,5 @@ def test_who_listens_is_told_of_a_block(shards: Shards) -> None:
     assert not reader.wait(0)
     logs[1].append(draft(("C1", b"1")))
     logs[1].settle()
-    assert reader.wait(10)
+    assert reader.wait(PATIENCE_S)
     reader.close()

@@ -26,6 +26,7 @@ from projections.feed import Feed, Row
 from projections.moment import NothingKnown
 from tests.conformance.views import OpenViews, ViewsConformance
 from tests.infra.a_postgres_bank import PostgresBank, alive
+from tests.patience import PATIENCE_S
 from tests.postgres_server import Server
 from tests.projections.world import World, close, money, opened, record, rows
 
@@ -167,7 +168,7 @@ def test_a_second_writer_waits_for_the_first_and_then_has_nothing_to_do(bank: Po
         def rows(self, feed: Feed) -> Iterator[Row]:
             if feed.told:
                 thread.start()
-                looked.wait(10)
+                looked.wait(PATIENCE_S)
                 waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'"
                 for _ in range(1_000):
                     if bank.run(waiting) != [(0,)]:
@@ -175,7 +176,7 @@ def test_a_second_writer_waits_for_the_first_and_then_has_nothing_to_do(bank: Po
             return super().rows(feed)
 
     bank.open(projections=(*(p for p in PROJECTIONS if p.name != "counts"), Slow())).put(feed, 1)
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert other.stands == 1
     assert bank.answers().counts() == {
         "taken": {"account_opened": 1}, "duplicate": {}, "refused": {"not_json": 1}

@@ -11,17 +11,18 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from infra.cluster.kafka import make_topics
 from infra.cluster.topics import Topic
 from tests import cluster
+from tests.patience import PATIENCE_S
 
 
 def test_a_record_goes_in_and_comes_out(kafka_address: str) -> None:
     topic = f"test.{uuid.uuid4()}"
     make_topics(kafka_address, 2, (Topic(topic, None, {}),))
     producer = KafkaProducer(bootstrap_servers=kafka_address)
-    sent = producer.send(topic, key=b"C1", value="客户".encode()).get(timeout=20)
+    sent = producer.send(topic, key=b"C1", value="客户".encode()).get(timeout=PATIENCE_S)
     producer.close()
     consumer = KafkaConsumer(bootstrap_servers=kafka_address, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(topic, sent.partition)])
-    (records,) = consumer.poll(timeout_ms=20_000).values()
+    (records,) = consumer.poll(timeout_ms=PATIENCE_S * 1000).values()
     consumer.close()
     assert [(record.key, record.value.decode(), record.offset) for record in records] == [(b"C1", "客户", 0)]
     with_topics = KafkaAdminClient(bootstrap_servers=kafka_address)

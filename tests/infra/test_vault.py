@@ -1,7 +1,5 @@
 """The vault: what it keeps secret, what it forgets, and what it says when keys are missing."""
 
-from __future__ import annotations
-
 import base64
 import os
 import signal
@@ -16,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.vault import KeyDestroyed, Vault, VaultError, has_keys, master_key
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 MASTER = bytes(range(32))
@@ -194,10 +193,13 @@ CHILD = textwrap.dedent("""
 """)
 
 
+def ended(program: str, path: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", program, path]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+
 def test_kill_keeps_committed_keys_and_no_others(path: str) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, path], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    child = ended(CHILD, path)
     assert child.returncode == -signal.SIGKILL, child.stderr
     kept, lost = (bytes.fromhex(each) for each in child.stdout.split())
     vault = Vault(path, MASTER)
@@ -248,10 +250,7 @@ FORK = textwrap.dedent("""
 
 
 def test_the_child_of_a_fork_cannot_seal(path: str) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", FORK, path], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "forked process" in child.stdout, child.stderr
+    assert "forked process" in ended(FORK, path).stdout
 
 
 # The master key

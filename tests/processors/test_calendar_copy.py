@@ -15,6 +15,7 @@ from events import codec
 from processors.calendar_copy import CalendarCopy, group_of
 from processors.gate import calendar_offset
 from tests.dsl.records import close, deposit
+from tests.patience import PATIENCE_S
 
 PARTITIONS = 3
 Place = tuple[str, int]
@@ -65,7 +66,7 @@ class Calendar:
     def run_killed_behind(self, copies: int) -> None:
         said = [self.address, self.log, ",".join(self.topics), str(PARTITIONS), self.name, str(copies)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.processors.calendar_program", *said], timeout=180, check=False
+            [sys.executable, "-m", "tests.processors.calendar_program", *said], timeout=PATIENCE_S, check=False
         )
         assert done.returncode == -signal.SIGKILL
         # The broker would wait for its session to end.

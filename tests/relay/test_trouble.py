@@ -15,6 +15,7 @@ from infra import kafka_output
 from infra.kafka_output import KafkaOutput
 from processors.ports import LogUnusable
 from processors.relay import Fenced, OutputAway, OutputUnusable, Position
+from tests.patience import PATIENCE_S
 from tests.relay.conftest import Worlds
 from tests.relay.world import World, ids, subscribed
 
@@ -165,7 +166,7 @@ def test_a_broker_that_is_gone_is_let_go_of_at_once_and_nothing_goes_on_looking_
         monkeypatch.setattr(kafka_output, "ANSWERS_WITHIN_S", 0.2)
         with pytest.raises(OutputAway, match="check that Kafka runs"):
             await output.put([], {0: Position("i", 0, 0, "", None)})
-        _, late = await asyncio.wait([asyncio.create_task(output.close())], timeout=3)
+        _, late = await asyncio.wait([asyncio.create_task(output.close())], timeout=PATIENCE_S)
         assert not late
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 import uuid
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -13,7 +12,9 @@ from pathlib import Path
 from guanxi.cli.worker import tell_on_stderr
 from guanxi.settings import Settings
 from guanxi.worker import run_worker
+from infra import kafka_input
 from infra.master_key import MASTER_VARIABLE
+from tests.patience import PATIENCE_S, until
 
 SESSION_S = 6
 """The least that a broker allows."""
@@ -47,10 +48,7 @@ class Worker:
 
     def wait_for(self, words: str) -> None:
         """Wait until it says something."""
-        ends = time.monotonic() + 30
-        while words not in self.said:
-            assert time.monotonic() < ends, self.said
-            time.sleep(0.05)
+        until(lambda: words in self.said, lambda: self.said)
 
     @property
     def key(self) -> dict[str, str]:
@@ -61,7 +59,7 @@ class Worker:
         self._process.kill()
         self._process.join()
 
-    def ended(self, within_s: float = 60) -> int | None:
+    def ended(self, within_s: float = PATIENCE_S) -> int | None:
         """Its exit code, once it has one."""
         self._process.join(within_s)
         if self._process.is_alive():
@@ -70,7 +68,7 @@ class Worker:
 
 
 def _run(url: str, kafka: str, data: Path, prefix: str, policy: Path | None, said: Path) -> None:
-
+    kafka_input.CONNECT_S = PATIENCE_S  # type: ignore[misc]  # a broker that is busy with other tests is not away
     sys.stderr = said.open("a", buffering=1)
     os.dup2(sys.stderr.fileno(), 2)
     tell_on_stderr()

@@ -26,11 +26,11 @@ from processors.keeper import evolve
 from processors.partition import partition_of
 from processors.ports import Input
 from processors.stored import decode_lines
+from tests.patience import PATIENCE_S
 from tests.worker.processes import Worker
 
 _TYPE = re.compile(rb'"type": ?"([a-z_]+)"')
 _CUSTOMER = re.compile(rb'"customer_id": ?"([^"]+)"')
-PATIENCE_S = 90
 
 
 class Held(msgspec.Struct):
@@ -57,7 +57,8 @@ class World:
     ) -> None:
         self.kafka, self._postgres, self.folder, self.partitions = kafka, postgres, folder, partitions
         self.name = f"w{uuid.uuid4().hex[:12]}"
-        self.url, self.prefix, self._policy = f"{postgres}?schema={self.name}", f"{self.name}.", policy
+        self.url = f"{postgres}?schema={self.name}&connect_timeout={PATIENCE_S}"
+        self.prefix, self._policy = f"{self.name}.", policy
         self._calendar = 0
         self._workers: list[Worker] = []
         self.make_topics({**dict.fromkeys(TOPICS, partitions), CALENDAR: 1, **(topics or {})})

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from tools.checks import page_files
 from tools.checks.findings import Finding, files, tell
 
-TIMEOUT_S = 120
+TIMEOUT_S = 600
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,})\s*(?P<language>[\w-]*)")
 _NOT_RUN = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
 _COPY = re.compile(r"^<!-- in a copy of the project -->$", re.MULTILINE)
