@@ -27,6 +27,13 @@ class Managed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     branch: str | None = None
 
 
+class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From a day on the customer is registered at this branch."""
+
+    since: Day
+    branch: str
+
+
 class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a customer said last of a purpose, and on which day."""
 
@@ -37,15 +44,20 @@ class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Profile(msgspec.Struct, array_like=True, gc=False):
     """What is known of who a customer is. Days are dates of `occurred_at`; 0: not yet.
 
-    branch: where the customer is registered; managers: all there were, in the order the log learnt of them, the last one
-    stands; consents: by purpose; erased_on: the day of the erasure.
+    branches: where the customer was registered, managers: all there were; both in the order the log learnt of them, the last
+    one stands; consents: by purpose; erased_on: the day of the erasure.
     """
 
     registered_on: Day = 0
-    branch: str | None = None
+    branches: list[Placed] = []
     managers: list[Managed] = []
     consents: dict[str, Consent] = {}
     erased_on: Day = 0
+
+    @property
+    def branch(self) -> str | None:
+        """Where the customer is registered; None: nobody said."""
+        return self.branches[-1].branch if self.branches else None
 
     @property
     def managed(self) -> Managed | None:
@@ -75,8 +87,11 @@ def _registered(profile: Profile, r: CustomerRegistered) -> None:
 
 
 def _updated(profile: Profile, r: CustomerRegistered | CustomerUpdated) -> None:
-    if r.branch is not UNSET:
-        profile.branch = r.branch
+    if r.branch is UNSET:
+        return
+    known, day = profile.branches[-1] if profile.branches else None, _day_of(r)
+    if known is None or known.branch != r.branch or day < known.since:
+        profile.branches.append(Placed(day, r.branch))
 
 
 def _assigned(profile: Profile, r: ManagerAssigned) -> None:

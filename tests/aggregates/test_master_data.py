@@ -3,7 +3,7 @@
 import pytest
 
 from aggregates.dates import day_of
-from aggregates.profile import Consent, Managed, Profile, consented
+from aggregates.profile import Consent, Managed, Placed, Profile, consented
 from events.fields import Record
 from tests.aggregates.banks import LAKH, running
 from tests.dsl.bank import Bank, given
@@ -39,7 +39,7 @@ def on(date: str) -> int:
 
 def test_a_customer_is_registered_without_any_account() -> None:
     bank = given().when(registered("C9", at="2026-01-12", branch="B3", born_on="1990-03-07", phone="138")).then()
-    assert profile(bank, "C9") == Profile(on("2026-01-12"), "B3")
+    assert profile(bank, "C9") == Profile(on("2026-01-12"), [Placed(on("2026-01-12"), "B3")])
     assert bank.spot("C9") == 0
 
 
@@ -52,7 +52,7 @@ def test_nothing_personal_is_in_the_state() -> None:
 def test_the_first_registration_stands_and_a_second_one_updates() -> None:
     bank = given(registered("C1", at="2026-01-12", branch="B1"))
     bank.when(registered("C1", at="2026-01-20", source="cards", branch="B2")).then()
-    assert profile(bank) == Profile(on("2026-01-12"), "B2")
+    assert profile(bank) == Profile(on("2026-01-12"), [Placed(on("2026-01-12"), "B1"), Placed(on("2026-01-20"), "B2")])
 
 
 def test_an_update_changes_what_it_names_alone() -> None:
@@ -61,12 +61,25 @@ def test_an_update_changes_what_it_names_alone() -> None:
     )
     assert profile(bank).branch == "B1"
     bank.when(updated("C1", at="2026-01-21", branch="B2")).then()
-    assert profile(bank) == Profile(on("2026-01-12"), "B2")
+    assert (profile(bank).registered_on, profile(bank).branch) == (on("2026-01-12"), "B2")
+
+
+def test_every_branch_stays_known_with_its_day_in_the_order_of_the_log() -> None:
+    said = [
+        ("B1", "2026-01-12"),
+        ("B1", "2026-01-13"),
+        ("B2", "2026-01-15"),
+        ("B1", "2026-01-14"),
+        ("B1", "2026-01-11"),
+    ]
+    bank = given(*(updated("C1", at=day, branch=branch) for branch, day in said))
+    assert profile(bank).branches == [Placed(on(day), branch) for branch, day in (said[0], *said[2:])]
+    assert profile(bank).branch == "B1"
 
 
 def test_an_update_of_somebody_unregistered_is_taken() -> None:
     bank = given().when(updated("C1", at="2026-01-20", branch="B2")).then()
-    assert profile(bank) == Profile(0, "B2")
+    assert profile(bank) == Profile(0, [Placed(on("2026-01-20"), "B2")])
 
 
 def test_a_manager_follows_another_and_both_are_remembered() -> None:
