@@ -149,4 +149,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "views", 1, view_tables),
     Migration(6, "views anew, with steps of triggers and managers", 1, view_tables),
     Migration(7, "views anew, with complaints and loans", 1, view_tables),
+    Migration(8, "views anew, with all managers and branches of the past", 1, view_tables),
 )

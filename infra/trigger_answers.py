@@ -87,7 +87,7 @@ class TriggerAnswers(Store):
             steps, managers = self._from("trigger_steps"), self._from("managers")
             found = told(
                 self._rows(
-                    "SELECT kept.customer_id, code, key, step, business_date, kept.manager_id, m.manager_id, m.branch "
+                    "SELECT kept.customer_id, code, key, step, business_date, kept.manager_id, m.history "
                     f"FROM {steps} AS kept LEFT JOIN {managers} AS m ON m.customer_id = kept.customer_id {where} "
                     "ORDER BY kept.customer_id, sequence",
                     values,

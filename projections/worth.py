@@ -4,6 +4,11 @@ Counted from the log, so that each figure can be looked up. Shares have Wilson's
 sums, AUM so many days after the raise to AUM at its end of day, with the interval of a ratio estimate; nothing is drawn
 by lot, so the same log gives the same figures. Who is reached is not chosen by lot either: the difference says
 what went together, not what caused what.
+
+A trigger counts for one manager and one branch in every column: those whose customer it was on the day of the raise
+(``projections.managers.looked_after``). So the columns of a row are about the same triggers, and a customer who is handed over
+afterwards takes nothing along. Where somebody else spoke with the customer it is the work of a colleague on that manager's
+customers: ``reached_by_others`` says how often.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +22,7 @@ import numpy as np
 from aggregates.dates import Day, day_of
 from aggregates.packing import listed_accounts
 from projections.feed import Row
+from projections.managers import History, history_from, looked_after
 from projections.moves import Ints, unpacked
 
 By = Literal["code", "branch", "manager"]
@@ -31,9 +37,10 @@ _OUTCOMES: Final = ("retained", "lost", "no_need")
 
 
 class Told(msgspec.Struct):
-    """What became of one trigger. Days: 0 for never; manager_id: who took it on or spoke with the customer first.
+    """What became of one trigger. Days: 0 for never; manager_id, branch: whose customer it was on the day of the raise.
 
-    aum: end-of-day AUM on the day of the raise and so many days after (``AFTER_DAYS``), minor units; None: not over yet.
+    reached_by: who spoke with the customer first. aum: end-of-day AUM on the day of the raise and so many days after
+    (``AFTER_DAYS``), minor units; None: not over yet.
     """
 
     customer_id: str
@@ -41,6 +48,7 @@ class Told(msgspec.Struct):
     raised_on: Day
     claimed_on: Day = 0
     reached_on: Day = 0
+    reached_by: str | None = None
     end: str = ""
     manager_id: str | None = None
     branch: str | None = None
@@ -50,23 +58,24 @@ class Told(msgspec.Struct):
 def told(steps: Iterable[Row]) -> list[Told]:
     """What became of each trigger, by customer, still without money.
 
-    steps: (customer_id, code, key, step, business date, manager, the customer's manager, branch) by customer, sequence.
+    steps: (customer_id, code, key, step, business date, manager, kept history of the customer) by customer, sequence.
     """
     found: list[Told] = []
     for customer_id, rows in groupby(steps, key=lambda row: row[0]):
         here: dict[tuple[str, str], Told] = {}
-        for _, code, key, step, date, manager_id, whose, branch in rows:
+        whose: History | None = None
+        for _, code, key, step, date, manager_id, history in rows:
             day = day_of(date)
             if step == "raised":
-                here[code, key] = Told(customer_id, code, day, manager_id=whose, branch=branch)
+                whose = whose or history_from(history)
+                manager, branch = looked_after(whose, day)
+                here[code, key] = Told(customer_id, code, day, manager_id=manager, branch=branch)
                 continue
             trigger = here[code, key]
-            if manager_id is not None and not (trigger.claimed_on or trigger.reached_on):
-                trigger.manager_id = manager_id
             if step == "claimed":
                 trigger.claimed_on = day
-            elif step == "contacted" or step in _OUTCOMES:
-                trigger.reached_on = trigger.reached_on or day
+            elif (step == "contacted" or step in _OUTCOMES) and not trigger.reached_on:
+                trigger.reached_on, trigger.reached_by = day, manager_id
             if step not in ("claimed", "contacted"):
                 trigger.end = step
         found += here.values()
@@ -153,6 +162,7 @@ def _figures(triggers: Sequence[Told]) -> dict[str, Any]:
         "withdrawn": len(triggers) - len(counted),
         "claimed_in_time": share(in_time, len(counted)),
         "reached": share(len(reached), len(counted)),
+        "reached_by_others": share(sum(t.reached_by != t.manager_id for t in reached), len(reached)),
         "retained": share(ends["retained"], len(reached)),
         "lost": ends["lost"],
         "no_need": ends["no_need"],

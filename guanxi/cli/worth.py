@@ -1,6 +1,6 @@
 """`guanxi worth`: what the triggers of a rule, a branch or a manager were worth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
@@ -17,6 +17,7 @@ _COUNTS: Final = (
     "withdrawn",
     "claimed_in_time",
     "reached",
+    "reached_by_others",
     "retained",
     "lost",
     "no_need",
@@ -38,11 +39,16 @@ def percent(found: Mapping[str, Any]) -> str:
     return f"{100 * found['share']:.1f}%{interval}"
 
 
-def _share(key: str) -> Any:
+def _share(key: str) -> Callable[[Row, Look], str]:
     return lambda row, _: f"{row[key]['count']:,}/{row[key]['of']:,}\n{percent(row[key])}"
 
 
-def _money(at: int) -> Any:
+def _reached(row: Row, look: Look) -> str:
+    others = row["reached_by_others"]["count"]
+    return _share("reached")(row, look) + (f"\n他人 by others {others:,}" if others else "")
+
+
+def _money(at: int) -> Callable[[Row, Look], str]:
     def cell(row: Row, look: Look) -> str:
         of = row["money"][at]
         lines = [
@@ -66,7 +72,7 @@ def listing(by: str) -> Listing:
                 Words(f"{CLAIMED_WITHIN_DAYS}日内认领", f"Claimed in {CLAIMED_WITHIN_DAYS} days"),
                 _share("claimed_in_time"),
             ),
-            Column(Words("已联系", "Reached"), _share("reached")),
+            Column(Words("已联系", "Reached"), _reached),
             Column(Words("已挽留", "Retained"), _share("retained")),
             *(
                 Column(Words(f"{days}天后留存", f"Money kept after {days} days"), _money(at))
@@ -89,6 +95,9 @@ def command(asked: Asked, by: str, code: str | None) -> None:
     Withdrawn ones count in no share; retained is of those reached. Money kept is AUM 30 and 90 days after the raise against
     AUM on its day, of customers who were reached beside those who were not, where these days are over; with 95 % intervals. It
     says what went together: who is reached is chosen by people, not by lot.
+
+    A trigger counts for the manager and the branch whose customer it was on the day of the raise, whoever has the customer now or
+    spoke with the customer; `by others` are those reached by another manager.
     """
     with page(asked) as on:
         rows = worth_rows(on.views.told_triggers(code), by)  # type: ignore[arg-type]

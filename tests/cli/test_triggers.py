@@ -165,7 +165,7 @@ def test_what_rules_are_worth_in_rows_and_on_the_screen(log: str) -> None:
         json.loads(line)
         for line in run("worth", "--by", "manager", "--code", "dormant", "--log", log).stdout.splitlines()
     )
-    assert (one["manager"], one["raised"]) == ("M1", 1)
+    assert (one["manager"], one["raised"]) == (None, 1)  # M1 came in April
     shown = run("worth", "--format", "table", "--log", log).stdout
     for text in (
         "2日内认领",
@@ -176,6 +176,24 @@ def test_what_rules_are_worth_in_rows_and_on_the_screen(log: str) -> None:
     ):
         assert text in shown
     assert run("worth", "--by", "day", "--log", log).exit_code == 2
+
+
+def test_what_colleagues_did_is_said(tmp_path: Path) -> None:
+    """Both complaints are of M1's customers; M2 speaks with the one before C1 is handed over, M1 with the other."""
+    lines = [opened("C1", "A1", 5), opened("C2", "A2", 5), close("2026-04-01")]
+    lines += [record(f"m{c}", "manager_assigned", "2026-04-01", c, manager_id="M1") for c in ("C1", "C2")]
+    lines += [record(f"k{c}", "complaint_filed", "2026-04-02", c, complaint_id="k", severity=1) for c in ("C1", "C2")]
+    lines += [
+        record(f"s{c}", "manager_contact", "2026-04-02", c, manager_id=m, trigger_id=f"{c}:complaint_open:k:filed")
+        for c, m in (("C1", "M2"), ("C2", "M1"))
+    ]
+    lines += [record("h", "manager_assigned", "2026-04-03", "C1", manager_id="M2"), close("2026-04-03")]
+    log = f"sqlite:///{tmp_path / 'bank.db'}"
+    assert run("ingest", str(written(tmp_path / "r.jsonl", iter(lines))), "--log", log).exit_code == 0
+    shown = run("worth", "--by", "manager", "--format", "table", "--log", log).stdout
+    assert [line.split()[0] for line in shown.splitlines() if "2/2" in line] == ["M1"]
+    assert shown.count("他人 by others 1") == 1
+    assert "M2" not in shown
 
 
 @pytest.mark.parametrize("command", ["triggers", "worth"])

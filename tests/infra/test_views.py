@@ -17,6 +17,7 @@ from projections.counts import Counts
 from projections.feed import Feed, Freshness, Row
 from projections.table import Table
 from tests.conformance.views import OpenViews, ViewsConformance
+from tests.conformance.worth import WorthConformance
 from tests.projections.world import World, close, money, opened, rows
 
 
@@ -28,7 +29,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     found.log.close()
 
 
-class TestSqliteViews(ViewsConformance):
+class TestSqliteViews(ViewsConformance, WorthConformance):
     @pytest.fixture
     def open_views(self, tmp_path: Path) -> Iterator[OpenViews]:
         with ExitStack() as stack:

@@ -3,11 +3,14 @@
 from random import Random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from aggregates.dates import day_of
+from aggregates.profile import Managed, Placed
 from projections import moves
+from projections.managers import looked_after
 from projections.worth import Told, aum_on, kept, share, told, worth_rows
 from tests.projections.steps import decided, moved
 from tests.projections.world import World, close, money, opened, record
@@ -67,22 +70,43 @@ def test_the_difference_has_the_errors_of_both() -> None:
 
 
 def test_steps_are_put_together_by_trigger() -> None:
+    """Whose customer it was counts, not who took the trigger on; C2's manager came on the 11th."""
+    first, second = day_of("2026-01-10"), day_of("2026-01-11")
+    one = msgspec.json.encode([[[first, "M1", "B1"], [first + 3, "M2", "B2"]], []])
+    two = msgspec.json.encode([[[second, "M3", None]], [[first, "B3"], [second, "B4"]]])
     steps: list[tuple[Any, ...]] = [
-        ("C1", "a", "k", "raised", "2026-01-10", None, "M1", "B1"),
-        ("C1", "a", "l", "raised", "2026-01-11", None, "M1", "B1"),
-        ("C1", "a", "k", "claimed", "2026-01-12", "M2", "M1", "B1"),
-        ("C1", "a", "k", "contacted", "2026-01-13", "M3", "M1", "B1"),
-        ("C1", "a", "k", "lost", "2026-01-14", "M3", "M1", "B1"),
-        ("C1", "a", "l", "withdrawn", "2026-01-14", None, "M1", "B1"),
-        ("C2", "b", "k", "raised", "2026-01-10", None, None, None),
-        ("C2", "b", "k", "no_need", "2026-01-11", "M4", None, None),
+        ("C1", "a", "k", "raised", "2026-01-10", None, one),
+        ("C1", "a", "l", "raised", "2026-01-11", None, one),
+        ("C1", "a", "k", "claimed", "2026-01-12", "M2", one),
+        ("C1", "a", "k", "contacted", "2026-01-13", "M3", one),
+        ("C1", "a", "k", "lost", "2026-01-14", "M4", one),
+        ("C1", "a", "l", "withdrawn", "2026-01-14", None, one),
+        ("C2", "b", "k", "raised", "2026-01-10", None, two),
+        ("C2", "b", "k", "no_need", "2026-01-11", "M4", two),
+        ("C2", "b", "l", "raised", "2026-01-11", None, two),
+        ("C3", "b", "k", "raised", "2026-01-10", None, None),
     ]
-    day = day_of("2026-01-10")
     assert told(steps) == [
-        Told("C1", "a", day, day + 2, day + 3, "lost", "M2", "B1"),
-        Told("C1", "a", day + 1, end="withdrawn", manager_id="M1", branch="B1"),
-        Told("C2", "b", day, 0, day + 1, "no_need", "M4", None),
+        Told("C1", "a", first, first + 2, first + 3, "M3", "lost", "M1", "B1"),
+        Told("C1", "a", second, end="withdrawn", manager_id="M1", branch="B1"),
+        Told("C2", "b", first, 0, second, "M4", "no_need", None, "B3"),
+        Told("C2", "b", second, manager_id="M3", branch="B4"),
+        Told("C3", "b", first),
     ]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(0, (None, None)), (1, (None, "R1")), (2, ("M1", "B1")), (4, ("M2", "R1")), (5, ("M2", "R2")), (7, (None, "R2")),
+     (8, ("M4", "R2")), (9, ("M4", "R2"))],
+)  # fmt: skip
+def test_of_what_began_by_a_day_the_last_that_the_log_learnt_of_stands(
+    day: int, expected: tuple[str | None, str | None]
+) -> None:
+    """M4 is told last, late: M9, told before, was of the 9th, but what is told last stands, as on a customer's page."""
+    managers = [Managed(2, "M1", "B1"), Managed(4, "M2"), Managed(7, None), Managed(9, "M9"), Managed(8, "M4")]
+    branches = [Placed(1, "R1"), Placed(5, "R2")]
+    assert looked_after((managers, branches), day) == expected
 
 
 def test_aum_of_any_day_is_that_of_all_moves_up_to_it() -> None:
@@ -139,10 +163,8 @@ def test_figures_of_a_small_bank(world: World) -> None:
     assert after_30["difference"] == {"share": 0.5, "low": None, "high": None}
     assert after_90["reached"]["count"] == after_90["not_reached"]["count"] == 0
     assert dormant["raised"] == 1
-    assert [(row["manager"], row["raised"]) for row in worth_rows(found, "manager")] == [
-        ("M1", 2),
-        ("M2", 1),
-        (None, 2),
-    ]
+    assert [(row["manager"], row["raised"]) for row in worth_rows(found, "manager")] == [("M1", 1), (None, 4)]
+    others = {row["manager"]: row["reached_by_others"]["count"] for row in worth_rows(found, "manager")}
+    assert others == {"M1": 0, None: 1}
     assert [(row["branch"], row["raised"]) for row in worth_rows(found, "branch")] == [("B1", 1), (None, 4)]
     assert [t.customer_id for t in world.views.told_triggers("dormant")] == ["C4"]
