@@ -131,7 +131,7 @@ def put_page(found: dict[str, Any], on: Page, *, brief: bool = False) -> None:
             to.print(Text(f"  {words}  {value}"))
     if found["triggers"]:
         _section(to, Words("待办预警", "Triggers that stand"))
-        put_table(found["triggers"], TRIGGERS.columns[1:], look, to)
+        put_table(found["triggers"], TRIGGERS.columns[1:], look, to, below=TRIGGERS.below)
     if found["tier_changes"]:
         _section(to, Words("等级变动", "Tier changes"))
         put_table(found["tier_changes"], CHANGES.columns[1:], look, to)

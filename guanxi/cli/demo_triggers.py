@@ -6,17 +6,16 @@ from statistics import median
 from typing import Any, Final, NamedTuple
 
 import click
-from rich.text import Text
 
-from aggregates.triggers.catalog import RULES, rule_of
+from aggregates.triggers.catalog import RULES
 from guanxi.bootstrap import open_bank
 from guanxi.cli.asking import Page
 from guanxi.cli.demo_answers import heading
-from guanxi.cli.render import Column, Look, Row, amount, console, put_table, term, text
+from guanxi.cli.render import Column, Look, Row, amount, put_sentences, put_table, term, text
 from guanxi.cli.trigger import record_of
 from guanxi.cli.triggers import named
-from guanxi.cli.words import COUNTERPARTIES, LINES, STAKES, STEPS, Words
-from guanxi.cli.worklist import placed
+from guanxi.cli.words import COUNTERPARTIES, LINES, STEPS, Words
+from guanxi.cli.worklist import placed, rule_in_two_lines, why_here
 from guanxi.settings import Settings
 from guanxi.simulator.person import Truth
 from guanxi.simulator.warned import raised_of, scores
@@ -28,8 +27,6 @@ FIRST_SHOWN: Final = 4
 """Customers of a manager's worklist."""
 BEHIND_SHOWN: Final = 5
 """Records behind a trigger, the last ones."""
-WIDE: Final = 98
-"""Sentences are folded at so many cells."""
 GONE: Final = ("left", "moved_out", "fell", "not_renewed")
 """Stakes that are money which has moved: there are records to look at."""
 NOBODY, OTHER = "M01", "M02"
@@ -124,23 +121,12 @@ def by_customer(own: Iterable[Row]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _why_here(row: Row, look: Look) -> str:
-    stands = f"{row['days']} 天 day{'' if row['days'] == 1 else 's'}"
-    level = f"{look.level(row['level'])} · " if row["level"] else ""
-    return f"{STAKES[row['stake']]} {look.money(row['at_stake'])}\n{level}{stands}"
-
-
-def _named(row: Row, _: Look) -> str:
-    rule = rule_of(row["code"])
-    return row["code"] if rule is None else f"{rule.zh}\n{rule.en}"
-
-
 WORK: Final = (
     Column(Words("序号", "No."), text("place"), right=True),
     Column(Words("客户", "Customer"), text("customer_id")),
-    Column(Words("预警", "Trigger"), _named),
+    Column(Words("预警", "Trigger"), rule_in_two_lines),
     Column(Words("触发日", "Raised"), text("raised_on")),
-    Column(Words("排序依据", "Why in this place"), _why_here),
+    Column(Words("排序依据", "Why in this place"), why_here),
     Column(Words("另有", "And more"), lambda row, _: str(row["more"] or "-"), right=True),
 )
 
@@ -160,14 +146,6 @@ def put_why(row: Row, on: Page) -> None:
 
 def _of_them(count: int) -> str:
     return f", the last {BEHIND_SHOWN} of {count}" if count > BEHIND_SHOWN else ""
-
-
-def put_sentences(sentences: Iterable[str]) -> None:
-    """Sentences, folded as a page is wide."""
-    to = console()
-    for sentence in sentences:
-        for line in Text(sentence).wrap(to, WIDE):
-            click.echo(line.plain.rstrip())
 
 
 def behind(on: Page, customer_id: str, records: Iterable[Mapping[str, str]]) -> Iterator[Row]:

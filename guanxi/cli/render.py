@@ -25,7 +25,13 @@ AT_ONCE: Final = 500
 """Rows of a table that are laid out together: columns are as wide as these, or as the widest so far."""
 
 NOT_A_TERMINAL_COLUMNS: Final = 10_000
-"""Width of a table that goes to a file or pipe: nothing is folded."""
+"""Width of a table that goes to a file or pipe: no cell is folded."""
+
+SENTENCE_COLUMNS: Final = 98
+"""Sentences are folded at so many cells, or where the terminal ends."""
+
+_INDENT: Final = 6
+"""So far in stands what is said below a row."""
 
 
 DEFAULT_LEVELS: Final[Mapping[str, Level]] = {rung.code: rung for rung in DEFAULT_LADDER}
@@ -57,11 +63,16 @@ class Column(NamedTuple):
     right: bool = False
 
 
+Below = Callable[[Row, Look], Iterable[str]]
+"""Sentences that stand below a row of a table, over its whole width."""
+
+
 class Listing(NamedTuple):
-    """Rows of one kind: keys and order of JSON lines and CSV (CONTRACT §4), and the columns of the table."""
+    """Rows of one kind: keys and order of JSON lines and CSV (CONTRACT §4), the columns of the table, and what is below a row."""
 
     keys: Sequence[str]
     columns: Sequence[Column]
+    below: Below | None = None
 
 
 def money(minor: int, currency: str) -> str:
@@ -154,7 +165,7 @@ def show(rows: Iterable[Row], listing: Listing, asked: Asked, look: Look, footer
             case "csv":
                 put_csv(begun, listing.keys)
             case "table":
-                put_table(begun, listing.columns, look)
+                put_table(begun, listing.columns, look, below=listing.below)
                 click.echo(footer)
 
 
@@ -177,7 +188,9 @@ def _csv_cell(value: Any) -> Any:
     return to_json(value).decode() if isinstance(value, dict | list | tuple) else value
 
 
-def put_table(rows: Iterable[Row], columns: Sequence[Column], look: Look, to: Console | None = None) -> None:
+def put_table(
+    rows: Iterable[Row], columns: Sequence[Column], look: Look, to: Console | None = None, *, below: Below | None = None
+) -> None:
     """A table, laid out so many rows at a time; says so when there are none."""
     to = to or console()
     stream = iter(rows)
@@ -187,10 +200,24 @@ def put_table(rows: Iterable[Row], columns: Sequence[Column], look: Look, to: Co
     while part := list(islice(stream, AT_ONCE)):
         cells = [[column.cell(row, look) for column in columns] for row in part]
         widths = widened(widths, cells)
-        to.print(laid_out(heads, cells, widths, to.width, headed=first))
+        if below is None:
+            to.print(laid_out(heads, cells, widths, to.width, headed=first))
+        else:
+            for at, row in enumerate(part):
+                to.print(laid_out(heads, cells[at : at + 1], widths, to.width, headed=first and not at))
+                put_sentences(below(row, look), to, _INDENT)
         first = False
     if first:
         to.print(Text("无记录 none", style="dim"))
+
+
+def put_sentences(sentences: Iterable[str], to: Console | None = None, indent: int = 0) -> None:
+    """Sentences, folded as a page is wide. indent: so far in they stand."""
+    to = to or console()
+    width = max(min(to.width, SENTENCE_COLUMNS) - indent, 1)
+    for sentence in sentences:
+        for line in Text(sentence).wrap(to, width):
+            to.print(Text(" " * indent + line.plain.rstrip()))
 
 
 def pairs(rows: Iterable[tuple[Words, str]]) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """`guanxi triggers`: who should be contacted, why, and what came of it."""
 
+from collections.abc import Iterator
+
 import click
 
 from aggregates.dates import Day, iso
@@ -15,9 +17,10 @@ from projections.moment import KnownAt
 from projections.trigger_steps import SHOWN, STANDING
 
 
-def says(row: Row, _: Look) -> str:
-    """Why, in a sentence of each language."""
-    return "\n".join(sentence for sentence in (row["says"]["zh"], row["says"]["en"]) if sentence) or "-"
+def says(row: Row, _: Look) -> Iterator[str]:
+    """The id, by which a trigger is claimed and closed, and why, in a sentence of each language."""
+    yield row["id"]
+    yield from filter(None, (row["says"]["zh"], row["says"]["en"]))
 
 
 def named(row: Row, _: Look) -> str:
@@ -48,8 +51,8 @@ LISTING = Listing(
         Column(Words("预警", "Trigger"), named),
         Column(Words("进展", "Step"), term("step", STEPS)),
         Column(Words("客户经理", "Manager"), manager),
-        Column(Words("说明", "Why"), says),
     ),
+    says,
 )
 
 

@@ -5,21 +5,35 @@ from typing import Any
 
 import click
 
+from aggregates.triggers.catalog import rule_of
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
-from guanxi.cli.render import Column, Listing, Look, Row, level, show, term, text
-from guanxi.cli.triggers import named, says
+from guanxi.cli.render import Column, Listing, Look, Row, show, text
+from guanxi.cli.triggers import says
 from guanxi.cli.words import STAKES, STEPS, Words
 from projections.worklist import SHOWN, first_to_do
 
 
 def why_here(row: Row, look: Look) -> str:
     """The reason for the place of a row: the money, and what it is; the level; how long it stands."""
-    reasons = [f"{STAKES[row['stake']]} {look.money(row['at_stake'])}"]
-    if row["level"]:
-        reasons.append(look.level(row["level"]))
-    reasons.append(f"{row['days']} 天 day{'' if row['days'] == 1 else 's'}")
-    return " · ".join(reasons)
+    level = f"{look.level(row['level'])} · " if row["level"] else ""
+    return f"{STAKES[row['stake']]} {look.money(row['at_stake'])}\n{level}{days(row['days'])}"
+
+
+def days(number: int) -> str:
+    """A number of days in both languages."""
+    return f"{number:,} 天 day{'' if number == 1 else 's'}"
+
+
+def in_two_lines(words: Words) -> str:
+    """A term, English below Chinese, which is narrow."""
+    return "\n".join(dict.fromkeys(words))
+
+
+def rule_in_two_lines(row: Row, _: Look) -> str:
+    """The rule in both languages; its code where this release does not know it."""
+    rule = rule_of(row["code"])
+    return row["code"] if rule is None else in_two_lines(Words(rule.zh, rule.en))
 
 
 LISTING = Listing(
@@ -27,14 +41,13 @@ LISTING = Listing(
     (
         Column(Words("序号", "No."), text("place"), right=True),
         Column(Words("客户", "Customer"), text("customer_id")),
-        Column(Words("等级", "Level"), level("level")),
-        Column(Words("预警", "Trigger"), named),
-        Column(Words("进展", "Step"), term("step", STEPS)),
+        Column(Words("预警", "Trigger"), rule_in_two_lines),
+        Column(Words("排序依据", "Why in this place"), why_here),
         Column(Words("触发日", "Raised"), text("raised_on")),
-        Column(Words("排序依据", "Why here"), why_here),
+        Column(Words("进展", "Step"), lambda row, _: in_two_lines(STEPS[row["step"]])),
         Column(Words("客户经理", "Manager"), text("manager_id")),
-        Column(Words("说明", "Why"), says),
     ),
+    says,
 )
 
 

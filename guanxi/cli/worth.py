@@ -1,6 +1,6 @@
 """`guanxi worth`: what the triggers of a rule, a branch or a manager were worth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import click
@@ -8,9 +8,10 @@ import click
 from guanxi.cli.asking import page
 from guanxi.cli.options import Asked, common
 from guanxi.cli.render import Column, Listing, Look, Row, show, text
-from guanxi.cli.triggers import a_code, named
+from guanxi.cli.triggers import a_code
 from guanxi.cli.words import Words
-from projections.worth import AFTER_DAYS, CLAIMED_WITHIN_DAYS, worth_rows
+from guanxi.cli.worklist import rule_in_two_lines
+from projections.worth import CLAIMED_WITHIN_DAYS, worth_rows
 
 _COUNTS: Final = (
     "raised",
@@ -29,6 +30,7 @@ _NAMES: Final = {
     "branch": Words("网点", "Branch"),
     "manager": Words("客户经理", "Manager"),
 }
+_SIDES: Final = (("reached", Words("已联系", "reached")), ("not_reached", Words("未联系", "not reached")))
 
 
 def percent(found: Mapping[str, Any]) -> str:
@@ -48,16 +50,15 @@ def _reached(row: Row, look: Look) -> str:
     return _share("reached")(row, look) + (f"\n他人 by others {others:,}" if others else "")
 
 
-def _money(at: int) -> Callable[[Row, Look], str]:
-    def cell(row: Row, look: Look) -> str:
-        of = row["money"][at]
-        lines = [
-            f"{words} {percent(of[key])} · {of[key]['count']:,} · {look.money(of[key]['before'])}"
-            for key, words in (("reached", "已联系 reached"), ("not_reached", "未联系 not reached"))
-        ]
-        return "\n".join([*lines, f"差 difference {percent(of['difference'])}"])
-
-    return cell
+def money_kept(row: Row, look: Look) -> Iterator[str]:
+    """How much of the money was there so many days later, where that is known: a line each for both sides and the difference."""
+    for of in row["money"]:
+        term = f"{of['days']}天后留存 Kept after {of['days']} days"
+        for key, words in _SIDES:
+            if (side := of[key])["share"] is not None:
+                yield f"{term}  {words} {percent(side)} of {look.money(side['before'])} · {side['count']:,} 次 raised"
+        if of["difference"]["share"] is not None:
+            yield f"{term}  差 difference {percent(of['difference'])}"
 
 
 def listing(by: str) -> Listing:
@@ -65,7 +66,7 @@ def listing(by: str) -> Listing:
     return Listing(
         (by, *_COUNTS),
         (
-            Column(_NAMES[by], named if by == "code" else text(by)),
+            Column(_NAMES[by], rule_in_two_lines if by == "code" else text(by)),
             Column(Words("触发", "Raised"), text("raised"), right=True),
             Column(Words("撤回", "Withdrawn"), text("withdrawn"), right=True),
             Column(
@@ -74,11 +75,8 @@ def listing(by: str) -> Listing:
             ),
             Column(Words("已联系", "Reached"), _reached),
             Column(Words("已挽留", "Retained"), _share("retained")),
-            *(
-                Column(Words(f"{days}天后留存", f"Money kept after {days} days"), _money(at))
-                for at, days in enumerate(AFTER_DAYS)
-            ),
         ),
+        money_kept,
     )
 
 
