@@ -53,10 +53,10 @@ def _reached(row: Row, look: Look) -> str:
 def money_kept(row: Row, look: Look) -> Iterator[str]:
     """How much of the money was there so many days later, where that is known: a line each for both sides and the difference."""
     for of in row["money"]:
-        term = f"{of['days']}天后留存 Kept after {of['days']} days"
+        term = f"{of['days']}天后留存 {of['days']} days on"
         for key, words in _SIDES:
             if (side := of[key])["share"] is not None:
-                yield f"{term}  {words} {percent(side)} of {look.money(side['before'])} · {side['count']:,} 次 raised"
+                yield f"{term}  {words} {percent(side)} of {look.money(side['before'])} · {side['count']:,} 次"
         if of["difference"]["share"] is not None:
             yield f"{term}  差 difference {percent(of['difference'])}"
 
@@ -91,8 +91,8 @@ def command(asked: Asked, by: str, code: str | None) -> None:
     """What triggers were worth: how many were claimed within 2 days, reached, retained; and how much money stayed.
 
     Withdrawn ones count in no share; retained is of those reached. Money kept is AUM 30 and 90 days after the raise against
-    AUM on its day, of customers who were reached beside those who were not, where these days are over; with 95 % intervals. It
-    says what went together: who is reached is chosen by people, not by lot.
+    AUM on its day, of customers who were reached beside those who were not, where these days are over; with 95 % intervals; behind
+    it the AUM then and how many were raised. It says what went together: who is reached is chosen by people, not by lot.
 
     A trigger counts for the manager and the branch whose customer it was on the day of the raise, whoever has the customer now or
     spoke with the customer; `by others` are those reached by another manager.

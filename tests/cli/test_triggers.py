@@ -210,7 +210,7 @@ def test_what_rules_are_worth_in_rows_and_on_the_screen(log: str) -> None:
     shown = run("worth", "--format", "table", "--log", log).stdout
     for text in ("2日内认领", "100.0% (20.", "1/1"):
         assert text in shown
-    assert "Kept after" not in shown  # no money was there when these were raised
+    assert "days on" not in shown  # no money was there when these were raised
     assert run("worth", "--by", "day", "--log", log).exit_code == 2
 
 
@@ -221,10 +221,10 @@ def test_money_kept_is_told_of_whom_it_is_known() -> None:
     both = [*triggers(740_001, (100_00, 50_00, None), (300_00, 270_00, None)), *triggers(0, (100_00, 30_00, 10_00))]
     (row,) = worth_rows(both, "code")
     assert list(money_kept(row, Look())) == [
-        "30天后留存 Kept after 30 days  已联系 reached 80.0% (50.6 to 109.4) of 400.00 · 2 次 raised",
-        "30天后留存 Kept after 30 days  未联系 not reached 30.0% of 100.00 · 1 次 raised",
-        "30天后留存 Kept after 30 days  差 difference 50.0%",
-        "90天后留存 Kept after 90 days  未联系 not reached 10.0% of 100.00 · 1 次 raised",
+        "30天后留存 30 days on  已联系 reached 80.0% (50.6 to 109.4) of 400.00 · 2 次",
+        "30天后留存 30 days on  未联系 not reached 30.0% of 100.00 · 1 次",
+        "30天后留存 30 days on  差 difference 50.0%",
+        "90天后留存 90 days on  未联系 not reached 10.0% of 100.00 · 1 次",
     ]
 
 
