@@ -15,7 +15,7 @@ from guanxi.settings import Settings
 if TYPE_CHECKING:
     from guanxi.bank_postgres import PostgresBank
 
-__all__ = ["Bank", "is_new", "needs_postgres", "open_bank"]
+__all__ = ["Bank", "is_new", "needs_postgres", "open_bank", "open_known"]
 
 
 def open_bank(settings: Settings, *, write: bool, say: Say = nothing) -> "Bank | PostgresBank":
@@ -25,6 +25,15 @@ def open_bank(settings: Settings, *, write: bool, say: Say = nothing) -> "Bank |
     needs_postgres()
     bank: PostgresBank = import_module("guanxi.bank_postgres").PostgresBank(settings, write=write, say=say)
     return bank
+
+
+def open_known(settings: Settings, *, say: Say = nothing) -> Bank:
+    """Open a bank in a file to write, for what makes no sense in a new one: a name mistyped makes none. Raises UserError."""
+    if not settings.log_file.exists():
+        raise UserError(
+            "no such log", str(settings.log_file), "take records in first (guanxi ingest FILE), or give --log"
+        )
+    return Bank(settings, write=True, say=say)
 
 
 def is_new(settings: Settings) -> bool:

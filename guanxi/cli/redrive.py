@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from events.decisions import RecordRedriven
-from guanxi.bootstrap import open_bank
+from guanxi.bootstrap import open_bank, open_known
 from guanxi.cli import rejected
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
@@ -46,7 +46,8 @@ def command(asked: Asked, reason: str, dry_run: bool) -> None:
         with with_extras("guanxi.owners").Owners(settings.log) as owners:
             _show(asked, [_row_of(*each) for each in owners.redrive(reason)], "")
         return
-    with open_bank(settings, write=not dry_run, say=say) as bank:
+    opened = open_bank(settings, write=False, say=say) if dry_run else open_known(settings, say=say)
+    with opened as bank:
         results = bank.redrive_dry(reason) if dry_run else bank.redrive(reason)
     _show(asked, [_row(each) for each in results], "would be " if dry_run else "")
 

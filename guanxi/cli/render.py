@@ -166,7 +166,8 @@ def show(rows: Iterable[Row], listing: Listing, asked: Asked, look: Look, footer
                 put_csv(begun, listing.keys)
             case "table":
                 put_table(begun, listing.columns, look, below=listing.below)
-                click.echo(footer)
+                if footer:
+                    click.echo(footer)
 
 
 def put_json_lines(rows: Iterable[Row]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import click
 from rich.text import Text
 
-from guanxi.bootstrap import open_bank
+from guanxi.bootstrap import open_bank, open_known
 from guanxi.certificate import Certificate, certificate_of
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
@@ -52,7 +52,7 @@ def _erase(settings: Settings, customer_id: str, reason: str | None) -> None:
         with with_extras("guanxi.owners").Owners(settings.log) as owners:
             owners.erase(customer_id, event_id, now, reason)
         return
-    with open_bank(settings, write=True, say=say) as bank:
+    with open_known(settings, say=say) as bank:
         bank.erase(customer_id, event_id, now, reason)
 
 

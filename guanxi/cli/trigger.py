@@ -10,7 +10,7 @@ import click
 
 from aggregates.triggers.catalog import RULES
 from events.decisions import TriggerMoved
-from guanxi.bootstrap import open_bank
+from guanxi.bootstrap import open_bank, open_known
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
 from guanxi.cli.render import look_of, show
@@ -30,12 +30,12 @@ _OUTCOMES: Final = click.Choice(("retained", "lost", "no_need"))
 @click.group("trigger")
 @common
 def command() -> None:
-    """Take a trigger on, say what came of the contact, close it. guanxi worklist and guanxi triggers show their ids."""
+    """Take a trigger on, say that the customer was spoken to, close it. guanxi worklist and guanxi triggers show the ids."""
 
 
 @command.command("claim")
 @click.argument("trigger_id", metavar="ID")
-@click.option("--manager", required=True, metavar="M", help="Who takes it on.")
+@click.option("--manager", required=True, metavar="ID", help="Who takes it on.")
 @common
 @click.pass_obj
 def claim(asked: Asked, trigger_id: str, manager: str) -> None:
@@ -45,19 +45,19 @@ def claim(asked: Asked, trigger_id: str, manager: str) -> None:
 
 @command.command("contact")
 @click.argument("trigger_id", metavar="ID")
-@click.option("--manager", required=True, metavar="M", help="Who spoke with the customer.")
+@click.option("--manager", required=True, metavar="ID", help="Who spoke with the customer.")
 @click.option("--outcome", type=_OUTCOMES, help="What came of it, which closes the trigger.")
 @click.option("--note", metavar="TEXT", help="What was said; kept sealed under the customer's key.")
 @common
 @click.pass_obj
 def contact(asked: Asked, trigger_id: str, manager: str, outcome: str | None, note: str | None) -> None:
-    """Say that the customer was spoken to because of a trigger, and perhaps with which outcome."""
+    """Say that the customer was spoken to. With --outcome that also closes the trigger."""
     _do(asked, trigger_id, {"type": "manager_contact", "manager_id": manager, "outcome": outcome, "note": note})
 
 
 @command.command("close")
 @click.argument("trigger_id", metavar="ID")
-@click.option("--manager", required=True, metavar="M", help="Who says so.")
+@click.option("--manager", required=True, metavar="ID", help="Who says so.")
 @click.option("--outcome", type=_OUTCOMES, required=True, help="What came of it.")
 @click.option("--note", metavar="TEXT", help="Why; kept sealed under the customer's key.")
 @common
@@ -109,7 +109,7 @@ def _in_file(settings: Settings, record: dict[str, Any]) -> list[TriggerMoved]:
     ends = time.monotonic() + WAIT_S
     while True:
         try:
-            with open_bank(settings, write=True, say=say) as bank:
+            with open_known(settings, say=say) as bank:
                 return bank.manage(record)
         except LogBusy:
             if time.monotonic() > ends:

@@ -2,7 +2,7 @@
 
 import click
 
-from guanxi.bootstrap import open_bank
+from guanxi.bootstrap import open_known
 from guanxi.cli.endings import FOUND_WRONG
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
@@ -26,7 +26,7 @@ def command(asked: Asked, customer_id: str) -> None:
         click.echo(f"records {done.records:,}" + (f" · parked again {done.parked:,}" if done.parked else ""))
         _end(done.parked)
         return
-    with open_bank(settings, write=True, say=say) as bank, Running("unpark") as running:
+    with open_known(settings, say=say) as bank, Running("unpark") as running:
         counts = bank.unpark(customer_id)
     click.echo(summary(counts.taken, counts.duplicate, counts.refused, running.seconds, counts.parked))
     _end(counts.parked)

@@ -36,7 +36,7 @@ def test_claim_contact_and_close(log: str) -> None:
     assert err == f"guanxi: {FILED}: M1 has it since 2026-04-02; nothing was changed\n"
     assert json.loads(asked(log, "contact", FILED, "--manager", "M1", "--note", "要买房")[1])["step"] == "contacted"
     code, out, _ = asked(log, "close", FILED, "--manager", "M1", "--outcome", "retained", "--format", "table")
-    assert (code, "已挽留 Retained" in out) == (0, True)
+    assert (code, "已挽留 Retained" in out, out.splitlines()[-1].strip() != "") == (0, True, True)
     for again in (("claim",), ("contact",), ("close", "--outcome", "lost")):
         code, _, err = asked(log, *again, FILED, "--manager", "M2")
         assert (code, err) == (1, f"guanxi: {FILED}: it ended on 2026-04-02: retained by M1; nothing was changed\n")
@@ -77,6 +77,22 @@ def test_a_manager_without_a_name_is_refused_by_the_field(log: str) -> None:
     assert (code, "manager_id" in err) == (1, True)
     assert asked(log, "close", FILED, "--manager", "M1")[0] == 2
     assert asked(log, "contact", FILED, "--manager", "M1", "--outcome", "saved")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("trigger", "claim", FILED, "--manager", "M1"),
+        ("shred", "C1"),
+        ("unpark", "C1"),
+        ("redrive", "--reason", "bad_value"),
+    ],
+)
+def test_a_name_mistyped_makes_no_log(tmp_path: Path, args: tuple[str, ...]) -> None:
+    result = run(*args, "--log", f"sqlite:///{tmp_path / 'bnak.db'}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "bnak.db: no such log; take records in first (guanxi ingest FILE), or give --log" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_two_at_once_one_has_it_and_the_other_is_told_who(log: str) -> None:
