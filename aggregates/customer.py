@@ -33,10 +33,10 @@ from events.transactions import CustomerBroughtForward
 class Story(msgspec.Struct, array_like=True, gc=False):
     """What is remembered of a customer besides its accounts.
 
-    timeline: every tier since the oldest month that can still be restated, with the day it was decided on, and the one
-    before; actions: grants and revocations as taken; late: late records on AUM in closed months since the last close,
-    from `late_from` on; brought: sums of months before the log's first; reversed_ids: references of what was reversed;
-    since: effective date of the present state and level, 0 if it was always so.
+    timeline: every tier since the oldest month that can still be restated, or since the first raise of what stands, with
+    the day it was decided on, and the one before; actions: grants and revocations as taken; late: late records on AUM in
+    closed months since the last close, from `late_from` on; brought: sums of months before the log's first; reversed_ids:
+    references of what was reversed; since: effective date of the present state and level, 0 if it was always so.
     """
 
     tier: Tier
@@ -131,17 +131,24 @@ def tier_before(story: Story, month: Month) -> Tier:
     return next((tier for day, tier in reversed(story.timeline) if day < start), ORDINARY)
 
 
-def set_tier(story: Story, day: Day, tier: Tier, version: str, window: Day) -> None:
+def set_tier(customer: Customer, day: Day, tier: Tier, version: str, window: Day) -> None:
     """A decision changed the tier on the close of a day (or on it as open day). window: first day still restatable."""
+    story = story_of(customer)
     story.tier = tier
     story.policy_version = version
     story.timeline.append((day, tier))
-    _forget(story, window)
+    _forget(customer, story, window)
 
 
-def _forget(story: Story, window: Day) -> None:
-    """Drop timeline and actions that no restatement can reach: all before the window but the last tier."""
-    kept = next((at for at in range(len(story.timeline) - 1, -1, -1) if story.timeline[at][0] < window), 0)
+def _forget(customer: Customer, story: Story, window: Day) -> None:
+    """Drop timeline and actions that no restatement can reach: all before the window but the last tier.
+
+    Of the timeline also what came before an open trigger stays: it is tested again with the tier of the day of its raise.
+    """
+    life, asked_from = customer.life, window
+    if life is not None and life.open:
+        asked_from = min(window, *(of.on for of in life.open))
+    kept = next((at for at in range(len(story.timeline) - 1, -1, -1) if story.timeline[at][0] < asked_from), 0)
     del story.timeline[:kept]
     if story.actions and story.actions[0].open_day < window:
         story.actions = [action for action in story.actions if action.open_day >= window]
@@ -155,13 +162,13 @@ def changed(customer: Customer, line: TierChanged, window: Day) -> None:
         story.since = day_of(line.effective_date)
     if line.kind != "restated":
         was = story.tier
-        set_tier(story, day_of(line.decided_at), line.tier, line.policy_version, window)
+        set_tier(customer, day_of(line.decided_at), line.tier, line.policy_version, window)
         _leave(customer, story, was, day_of(line.decided_at))
 
 
 def moved(customer: Customer, line: TierMoved, window: Day) -> None:
     """Evolve: a counter moved."""
-    set_tier(story_of(customer), day_of(line.decided_at), line.tier, line.policy_version, window)
+    set_tier(customer, day_of(line.decided_at), line.tier, line.policy_version, window)
 
 
 def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
@@ -174,7 +181,7 @@ def rerun(customer: Customer, line: TierRerun, window: Day) -> None:
     story.policy_version = line.policy_version
     story.late.clear()
     story.late_from = 0
-    _forget(story, window)
+    _forget(customer, story, window)
     _leave(customer, story, was, day_of(line.decided_at))
 
 
