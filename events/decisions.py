@@ -365,8 +365,22 @@ class TriggerMoved(Decision, frozen=True, tag="trigger_moved", omit_defaults=Tru
 
     def published(self) -> dict[str, Any]:
         """The step as subscribers see it."""
-        fields: dict[str, Any] = {"id": self.id, **_plain(msgspec.to_builtins(self))}
-        del fields["type"]
+        fields: dict[str, Any] = {
+            "id": self.id,
+            "sequence": self.sequence,
+            "customer_id": self.customer_id,
+            "code": self.code,
+            "key": self.key,
+            "step": self.step,
+            "business_date": self.business_date,
+            "evidence": self.evidence,
+            "says": self.says,
+            "policy_version": self.policy_version,
+        }
+        if self.manager_id is not None:
+            fields["manager_id"] = self.manager_id
+        if self.cause is not None:
+            fields["cause"] = _plain(msgspec.to_builtins(self.cause))
         return fields
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aggregates.dates import Day, iso
+from aggregates.dates import day_of, iso
 from aggregates.triggers.rule import (
     NEVER_RESTS,
     UNBOUND,
@@ -19,6 +19,7 @@ from aggregates.triggers.rule import (
     yuan,
 )
 from aggregates.triggers.view import View
+from events.decisions import Cause
 
 _NAMED = 50
 """Money out on days behind is named from this part of the least high on."""
@@ -46,17 +47,16 @@ def find(view: View, parameters: AumDropParameters) -> Iterator[Found]:
     now = view.aum(day)
     high, on = view.high(day - parameters.window_days + 1, day)
     if high > 0 and high >= parameters.high_at_least and parameters.share.at_most(now, high):
-        records = tuple(out.cause for out in view.outs(on + 1, day))
-        yield Found(iso(day), AumDropEvidence(high=high, high_on=iso(on), now=now, records=records))
+        yield Found(iso(day), AumDropEvidence(high=high, high_on=iso(on), now=now, records=()))
+
+
+def named(view: View, evidence: AumDropEvidence) -> tuple[Cause, ...]:
+    """The money out since the high, as far as it is worth naming."""
+    return tuple(out.cause for out in view.outs(day_of(evidence.high_on) + 1, view.day))
 
 
 _ROOM = Share(85, 100)
 """Of AUM as it is now: what the lower bound of rest may be raised to for room above the high."""
-
-
-def due(view: View, _parameters: AumDropParameters) -> Day:
-    """The next day on which AUM moves: while it stays, the high of the window can only fall."""
-    return view.next_change()
 
 
 def worse(parameters: AumDropParameters, now: AumDropEvidence, last: AumDropEvidence) -> bool:
@@ -75,11 +75,21 @@ def rests(view: View, parameters: AumDropParameters, last: AumDropEvidence | Non
     if high < parameters.high_at_least:
         return Rest(high=max(parameters.high_at_least, 1) - 1)
     if not share.at_most(now, high):
-        room = max(high, now * _ROOM.part * share.whole // (_ROOM.whole * share.part))
-        return Rest(low=room * share.part // share.whole + 1, high=room)
+        return _between(parameters, now, high)
     if last is None:
         return NEVER_RESTS
     return Rest(low=last.now * share.part // share.whole + 1) if last.now > 0 else UNBOUND
+
+
+def follows(parameters: AumDropParameters, now: int) -> Rest | None:
+    """The same of a new high, which AUM now is."""
+    return None if parameters.share.at_most(now, now) else _between(parameters, now, now)
+
+
+def _between(parameters: AumDropParameters, now: int, high: int) -> Rest:
+    share = parameters.share
+    room = max(high, now * _ROOM.part * share.whole // (_ROOM.whole * share.part))
+    return Rest(low=room * share.part // share.whole + 1, high=room)
 
 
 def says(evidence: AumDropEvidence, currency: str) -> Says:
@@ -100,10 +110,11 @@ RULE = Rule(
     evidence=AumDropEvidence,
     says=says,
     find=find,
-    due=due,
+    named=named,
     worse=worse,
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
     names_from=lambda parameters: parameters.high_at_least // _NAMED,
     rests=rests,
+    follows=follows,
 )

@@ -43,6 +43,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+_BY_CODE = {rule.code: rule for rule in RULES}
+
+
 def rule_of(code: str) -> Rule | None:
     """The rule of a code; None of one that this release does not know."""
-    return next((rule for rule in RULES if rule.code == code), None)
+    return _BY_CODE.get(code)

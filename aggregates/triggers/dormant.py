@@ -33,13 +33,12 @@ def find(view: View, parameters: DormantParameters) -> Iterator[Found]:
 
 
 def due(view: View, parameters: DormantParameters) -> Day:
-    """When the last activity is long ago; of who sleeps already, when AUM moves or a sleep after this one may begin."""
+    """When the last activity is long ago; of who sleeps already, when a sleep after this one may begin."""
     last = view.last_activity()
     if last is not None and view.day - last.day < parameters.days:
         return last.day + parameters.days
-    woken, moved = view.next_activity(), view.next_change()
-    again = woken + parameters.days if woken else 0
-    return min(again or moved, moved or again)
+    woken = view.next_activity()
+    return woken + parameters.days if woken else 0
 
 
 def rests(view: View, parameters: DormantParameters, _last: DormantEvidence | None) -> Rest:

@@ -9,8 +9,8 @@ from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, month_of
 from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
-from aggregates.triggers.memory import CHANGED, REVALUED
-from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, anywhere
+from aggregates.triggers.memory import CHANGED
+from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, anywhere, never
 from aggregates.triggers.sifting import Sifted
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
@@ -25,6 +25,17 @@ class Judged(NamedTuple):
     rule: Rule
     parameters: Any
     bit: int
+
+
+class Asked(NamedTuple):
+    """Of the rules that are asked those that may have something to say of a customer (``Rule.needs``).
+
+    planning: those of them that know days of their own (``Rule.due``); bits: of all of them.
+    """
+
+    judged: tuple[Judged, ...]
+    planning: tuple[Judged, ...]
+    bits: int
 
 
 class Duty:
@@ -62,12 +73,14 @@ class Duty:
             parameters = self._terms[policy.version].parameters
             active = [(rule, parameters[rule.code]) for rule in catalog.RULES if rule.code in self.triggers]
             self.bits = {code: LIFE << at for at, code in enumerate(self.triggers, 1)}
-            self._judged_of: dict[tuple[int, int], tuple[Judged, ...]] = {}
+            self._asked_of: dict[tuple[int, int], Asked] = {}
             self.judged = tuple(
                 Judged(rule, of_rule, self.bits[rule.code]) for rule, of_rule in active if of_rule.enabled
             )
             self.put_off = sum(each.bit for each in self.judged if each.rule.put_off)
             self.resting = sum(each.bit for each in self.judged if each.rule.rests not in (None, anywhere))
+            self.following = {each.bit: each for each in self.judged if each.rule.follows}
+            self.staying = self.resting - sum(self.following)
             self.losing = sum(each.bit for each in self.judged if each.rule.cools and each.rule.on_record)
             self.asked_by = tuple(self._asked_by(marks) for marks in range(2 * CHANGED))
             """By marks."""
@@ -80,14 +93,14 @@ class Duty:
         """What is asked because of what was taken (``aggregates.triggers.memory``: marks)."""
         if marks & CHANGED:
             return ALL
-        asked = self.resting | LIFE if marks & REVALUED else 0  # it is late, so what stands open is tested again
+        asked = 0
         for each in self.judged:
             if marks & each.rule.stirred or each.rule.rests is None:
                 asked |= each.bit
         return asked
 
-    def judged_of(self, customer: Customer, asked: int = ALL) -> tuple[Judged, ...]:
-        """Of the rules that are asked those that may have something to say of a customer (``Rule.needs``)."""
+    def asked_of(self, customer: Customer, asked: int = ALL) -> Asked:
+        """What is asked, as far as it concerns a customer."""
         conduct, known = customer.conduct, 0
         if customer.story is not None:
             known |= STORY
@@ -100,11 +113,13 @@ class Duty:
                 known |= MORE
             if conduct.outs:
                 known |= OUTS
-        found = self._judged_of.get((asked, known))
+        found = self._asked_of.get((asked, known))
         if found is None:
-            found = self._judged_of[asked, known] = tuple(
+            judged = tuple(
                 each for each in self.judged if each.bit & asked and (not each.rule.needs or each.rule.needs & known)
             )
+            planning = tuple(each for each in judged if each.rule.due is not never)
+            found = self._asked_of[asked, known] = Asked(judged, planning, sum(each.bit for each in judged))
         return found
 
     def terms_at(self, day: Day) -> Terms:

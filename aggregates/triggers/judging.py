@@ -58,25 +58,28 @@ def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Ite
     life = customer.life
     if life is not None and life.open:
         yield from _withdrawals(shard, customer, life, day)
+        terms = shard.terms_at(day).parameters
         for of in list(life.open):
-            parameters = shard.terms_at(day).parameters.get(of.code)
+            parameters = terms.get(of.code)
             if parameters is not None and expires_on(of, parameters) <= day:
                 yield _step(shard, customer, of, "expired", day)
-    judged = shard.judged_of(customer, asked)
+    judged = shard.asked_of(customer, asked).judged
     if judged:
         view = view_of(shard, customer, day)
         for rule, parameters, _ in judged:
-            yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
+            found = [*rule.find(view, parameters)]
+            if found:
+                yield from _raises(shard, customer, rule, parameters, found, view)
 
 
 def _raises(
-    shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], day: Day
+    shard: "Shard", customer: Customer, rule: Rule, parameters: Any, found: Iterable[Found], view: Seen
 ) -> Iterator[Decision]:
     if customer.id in shard.erased:
         return  # nobody may contact them
     for each in found:
-        if is_news(customer.life, rule, parameters, each, day):
-            yield _made(shard, raise_of(customer, rule, each, day, shard.policy.version, shard.currency))
+        if is_news(customer.life, rule, parameters, each, view.day):
+            yield _made(shard, raise_of(customer, rule, each, view, shard.policy.version, shard.currency))
 
 
 def _withdrawals(shard: "Shard", customer: Customer, life: Life, day: Day) -> Iterator[Decision]:
@@ -119,7 +122,7 @@ def judge_record(shard: "Shard", record: CustomerRecord, made: Sequence[Decision
         view = Seen(shard, customer, day)
         for rule, parameters, _ in shard.judged:
             if rule.on_record is not None and kind in rule.records:
-                decisions += _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), day)
+                decisions += _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), view)
     elif _is_loss_possible(shard, customer, record, made):
         decisions += _losses(shard, customer, day)
     return decisions
@@ -140,8 +143,8 @@ def _is_loss_possible(shard: "Shard", customer: Customer, record: Record, made: 
 
 def _losses(shard: "Shard", customer: Customer, day: Day) -> Iterator[Decision]:
     view = Seen(shard, customer, day)
-    for rule, parameters, _ in shard.judged_of(customer, shard.losing):
-        yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), day)
+    for rule, parameters, _ in shard.asked_of(customer, shard.losing).judged:
+        yield from _raises(shard, customer, rule, parameters, rule.find(view, parameters), view)
 
 
 def judge_noted(shard: "Shard", customer: Customer, noted: Noted, day: Day) -> Iterator[Decision]:
@@ -154,7 +157,7 @@ def judge_noted(shard: "Shard", customer: Customer, noted: Noted, day: Day) -> I
     view = Seen(shard, customer, day)
     for rule, parameters, _ in shard.judged:
         if rule.on_record is not None and type(record) in rule.records:
-            yield from _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), day)
+            yield from _raises(shard, customer, rule, parameters, rule.on_record(view, parameters, record), view)
 
 
 # ------------------------------------------------------------------------------------------------------ managers

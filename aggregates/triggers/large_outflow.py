@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from aggregates.dates import Day, iso
+from aggregates.dates import iso
 from aggregates.triggers.rule import (
     OUTS,
     AtLeastOne,
@@ -79,11 +79,6 @@ def on_record(view: View, parameters: LargeOutflowParameters, record: Record) ->
         yield from find(view, parameters)
 
 
-def due(view: View, _parameters: LargeOutflowParameters) -> Day:
-    """The next day on which AUM moves: without that nothing is lost."""
-    return view.next_change()
-
-
 def worse(parameters: LargeOutflowParameters, now: LargeOutflowEvidence, last: LargeOutflowEvidence) -> bool:
     """Whether the loss is a multiple of the last one."""
     return now.loss >= parameters.times * last.loss
@@ -113,7 +108,6 @@ RULE = Rule(
     evidence=LargeOutflowEvidence,
     says=says,
     find=find,
-    due=due,
     on_record=on_record,
     worse=worse,
     cools=True,

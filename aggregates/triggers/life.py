@@ -13,6 +13,7 @@ from aggregates.dates import Day, day_of, iso
 from aggregates.triggers import catalog
 from aggregates.triggers.memory import Life, Open, Raise
 from aggregates.triggers.rule import Found, Rule
+from aggregates.triggers.view import View
 from events.decisions import Cause, Step, TriggerMoved
 
 OUTCOMES = frozenset({"retained", "lost", "no_need"})
@@ -95,17 +96,20 @@ def step_of(customer: Customer, of: Open, step: Step, day: Day, version: str, *,
     )
 
 
-def raise_of(customer: Customer, rule: Rule, found: Found, day: Day, version: str, currency: str) -> TriggerMoved:
-    """The first step of a trigger, not yet evolved. day: its business date; version: of the policy."""
+def raise_of(customer: Customer, rule: Rule, found: Found, view: View, version: str, currency: str) -> TriggerMoved:
+    """The first step of a trigger, not yet evolved. view: in which it was found; version: of the policy."""
+    evidence = found.evidence
+    if rule.named is not None:
+        evidence = msgspec.structs.replace(evidence, records=rule.named(view, evidence))
     return TriggerMoved(
         sequence=life_of(customer).sequence + 1,
         customer_id=customer.id,
         code=rule.code,
         key=found.key,
         step="raised",
-        business_date=iso(day),
-        evidence=msgspec.json.decode(msgspec.json.encode(found.evidence)),
-        says=msgspec.to_builtins(rule.says(found.evidence, currency)),
+        business_date=iso(view.day),
+        evidence=msgspec.json.decode(msgspec.json.encode(evidence)),
+        says=msgspec.to_builtins(rule.says(evidence, currency)),
         policy_version=version,
     )
 

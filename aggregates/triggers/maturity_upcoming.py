@@ -47,10 +47,9 @@ def find(view: View, parameters: MaturityUpcomingParameters) -> Iterator[Found]:
 
 
 def due(view: View, parameters: MaturityUpcomingParameters) -> Day:
-    """When the next account with money in it is that near its term, or balances move."""
+    """When the next account with money in it is that near its term."""
     near = ((account_id, term.on - parameters.days) for account_id, term in view.maturities().items())
-    days = [day for account_id, day in near if day > view.day and view.balance(account_id, day) > 0]
-    return min((day for day in (*days, view.next_change()) if day), default=0)
+    return min((day for account_id, day in near if day > view.day and view.balance(account_id, day) > 0), default=0)
 
 
 def rests(view: View, _parameters: MaturityUpcomingParameters, _last: None) -> Rest:

@@ -11,8 +11,8 @@ from aggregates.dates import Day
 from events.decisions import Step
 
 SPENT, DRIFTED, PAID, REVALUED, CHANGED = 1, 2, 4, 8, 16
-"""Marks: since the last close money of one leg or a valuation of the open day was taken; among it a transfer to another bank
-or a payment platform; a payroll; a valuation of a closed day, as funds have it; anything else."""
+"""Marks: since the last close money of one leg, a valuation or an account of the open day was taken; among it a transfer to
+another bank or a payment platform; a payroll; a valuation of the day closed last, as funds have it; anything else."""
 
 
 class More(msgspec.Struct, array_like=True, gc=False):
@@ -40,7 +40,8 @@ class Conduct(msgspec.Struct, array_like=True, gc=False):
     told: how many places these take; out: the others added up, minor units; marks: of what was taken since the last close,
     0: nothing was; dues: days on whose close something is to be asked, ascending, flat (day, what: ``aggregates.triggers.duty``);
     rest: between which amounts of AUM (low, high) and of the projected average (low, high) plain money is no news, None where
-    there is no bound; empty: all is news.
+    there is no bound, and behind them for each rule that follows AUM (``Rule.follows``) its bit, low and high; empty: all is
+    news.
     """
 
     acts: list[int | str]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.memory import DRIFTED, REVALUED
+from aggregates.triggers.memory import DRIFTED
 from aggregates.triggers.rule import (
     OUTS,
     AtLeastOne,
@@ -107,6 +107,6 @@ RULE = Rule(
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
     rests=anywhere,
-    stirred=DRIFTED | REVALUED,
+    stirred=DRIFTED,
     needs=OUTS,
 )

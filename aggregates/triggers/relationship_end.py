@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aggregates.dates import Day, iso
+from aggregates.dates import iso
 from aggregates.triggers.rule import Cooling, Evidence, Found, Rest, Rule, Says
 from aggregates.triggers.view import View
 
@@ -32,11 +32,6 @@ def find(view: View, _parameters: RelationshipEndParameters) -> Iterator[Found]:
 def holds(view: View, _parameters: RelationshipEndParameters, _key: str) -> bool:
     """Whether it is an end as known now; that the rule was armed is behind us."""
     return any(_ends(view))
-
-
-def due(view: View, _parameters: RelationshipEndParameters) -> Day:
-    """The next day on which AUM moves or an account closes."""
-    return view.next_change()
 
 
 def _ends(view: View) -> Iterator[Found]:
@@ -75,8 +70,8 @@ RULE = Rule(
     evidence=RelationshipEndEvidence,
     says=says,
     find=find,
-    due=due,
     holds=holds,
     cools=True,
+    arms=True,
     rests=rests,
 )

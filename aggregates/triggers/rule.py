@@ -103,9 +103,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     find: what is true of a customer at the close of ``view.day``, keys ascending, whether or not it was raised before;
     with the same view it gives the same, also long afterwards: that is how an open trigger is tested again.
+    named: the records of an evidence that `find` gives without any, asked for as it is raised; None: `find` names them.
     due: the next day after ``view.day`` on whose close `find` may give something that it does not give today although no
-    further line about the customer came, 0 for none; it may be too early, never too late. Of a rule that cools: when it
-    becomes true or its evidence may be worse; while it stays true, its next raise is for ``life`` to time.
+    further line about the customer came, 0 for none; it may be too early, never too late. Days from which something counts
+    that is dated ahead (``view.next_change``) are asked anyway. Of a rule that cools: when it becomes true or its evidence
+    may be worse; while it stays true, its next raise is for ``life`` to time.
     on_record: what one record, just taken on the open day ``view.day``, makes true at once; None: nothing does.
     worse: whether new evidence is so much worse than that of the last raise that cooldown and an open trigger are no
     matter; None: it never is.
@@ -118,9 +120,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     What the rule wants remembered: looks_back: of how many days before ``view.day`` it asks AUM, if of more than a month;
     rests: between which amounts neither `find` nor `due` gives anything new as long as nothing comes but money of one leg,
     spent or received on its value date, and valuations: who only spends is not looked at then. The last argument is the
-    evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. stirred: by
+    evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. follows: of a rule
+    that finds nothing while AUM only rises: what `rests` gives as AUM, which it is told, has left the bounds upwards by such
+    money, so that it need not be asked; None: it must be. stirred: by
     which of it it is all the same (``aggregates.triggers.memory``: marks). put_off: whether that finds nothing at once and
     plans no day before one that is planned already, so that there is nothing to ask while there is one.
+    arms: whether `find` asks whether the rule is armed, which is remembered for no other (``view.is_armed``).
     needs: one of these must be known of a customer for `find` or `due` to give anything (``STORY`` and so on); 0: none.
     payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
     days behind its own (``view.outs``).
@@ -134,6 +139,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     says: Callable[[Any, str], Says]
     """The sentence of an evidence; the text is the currency."""
     find: Callable[[View, Any], Iterable[Found]]
+    named: Callable[[View, Any], tuple[Cause, ...]] | None = None
     due: Callable[[View, Any], Day] = never
     on_record: Callable[[View, Any, Record], Iterable[Found]] | None = None
     worse: Callable[[Any, Any, Any], bool] | None = None
@@ -143,8 +149,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[type[Record], ...] = ()
     floor: Callable[[Any], int] | None = None
     rests: Callable[[View, Any, Any], Rest] | None = None
+    follows: Callable[[Any, int], Rest | None] | None = None
     stirred: int = 0
     put_off: bool = False
+    arms: bool = False
     needs: int = 0
     looks_back: Callable[[Any], int] | None = None
     payroll_months: Callable[[Any], int] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from aggregates.account import balance_back, changes
+from aggregates.account import balance_back, changes, last_change, month_sum
 from aggregates.conduct import ACT, CLOSING, MATURED, MATURITY, OUT, OUTS, PAYROLL, is_worth_naming
 from aggregates.customer import Customer, Story, months_known
 from aggregates.dates import Day, days_in, first_day, is_weekday, iso_month, last_day, month_of
@@ -48,6 +48,7 @@ class Seen:
         self.closed_through: Day = shard.closed_through
         self.tier: Tier = ORDINARY if customer.story is None else self._tier(customer.story)
         """See View."""
+        self._policy: Policy | None = None
         self._changed: Sequence[Day] | None = None
         """Days on which AUM changed, of those that a rule asks for, ascending."""
         self._levels: Sequence[int] = ()
@@ -69,7 +70,9 @@ class Seen:
     @property
     def policy(self) -> Policy:
         """See View."""
-        return self._shard.policies.at(month_of(self.day))
+        if self._policy is None:
+            self._policy = self._shard.policies.at(month_of(self.day))
+        return self._policy
 
     def _tier(self, story: Story) -> Tier:
         if self.day > self._shard.closed_through:
@@ -127,12 +130,14 @@ class Seen:
         """See View."""
         if day < self.first_day:
             return 0
-        at = bisect_right(self._changed or self._days(), day)
-        return self._levels[at]
+        changed = self._changed
+        if changed is None:
+            changed = self._days()
+        return self._levels[bisect_right(changed, day)]
 
     def levels(self, first: Day, last: Day) -> Iterator[tuple[Day, Day, int]]:
         """See View."""
-        changed = self._changed or self._days()
+        changed = self._days()
         levels, start, top, at = self._levels, max(first, self.first_day), last, bisect_right(changed, last)
         while at and changed[at - 1] > start:
             at -= 1
@@ -165,9 +170,13 @@ class Seen:
     def next_change(self) -> Day:
         """See View."""
         if self._next_change < 0:
-            day, changed = self.day, self._days()
-            at = bisect_right(changed, day)
-            found = changed[at] if at < len(changed) else 0
+            day, found = self.day, 0
+            for account in self._customer.accounts.values():
+                if last_change(account) > day:
+                    changed = self._days()
+                    at = bisect_right(changed, day)
+                    found = changed[at] if at < len(changed) else 0
+                    break
             for account in self._customer.accounts.values():
                 if account.closed > day and not 0 < found <= account.closed:
                     found = account.closed
@@ -177,10 +186,15 @@ class Seen:
     def month_so_far(self) -> MonthSoFar:
         """See View."""
         if self._month is None:
-            month = month_of(self.day)
-            first = first_day(month)
-            total = sum([level * (end - start + 1) for start, end, level in self.levels(first, self.day)])
-            self._month = MonthSoFar(total, self.aum(self.day), self.day - first + 1, days_in(month))
+            month, now = month_of(self.day), self.aum(self.day)
+            first, days = first_day(month), days_in(month)
+            of_month = self.day - first + 1
+            if self.day > self.closed_through and not self.next_change():
+                whole = sum([month_sum(account, month) for account in self._customer.accounts.values()])
+                total = whole - now * (days - of_month)  # which counts on AUM to stay
+            else:
+                total = sum([level * (end - start + 1) for start, end, level in self.levels(first, self.day)])
+            self._month = MonthSoFar(total, now, of_month, days)
         return self._month
 
     def month_sums(self, count: int) -> tuple[MonthSum, ...]:

@@ -10,11 +10,13 @@ class Sifted(NamedTuple):
     """Customers of a close.
 
     looked: at whom it looks, and what it asks (``aggregates.triggers.duty``); spent: who only spent money, which is no news;
+    rest: new bounds of some of them (``Rule.follows``);
     early: of whom nothing is due after all; views: kept.
     """
 
     day: Day
     looked: dict[str, int]
     spent: list[str]
+    rest: dict[str, tuple[int | None, ...]]
     early: list[str]
     views: dict[str, Seen]

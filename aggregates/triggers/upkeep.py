@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET
 
-from aggregates.account import month_sum
+from aggregates import account as accounts
 from aggregates.conduct import (
     ACT,
     ACTIVITY_DAYS_AT_MOST,
@@ -39,7 +39,15 @@ from aggregates.waiting import Noted
 from events.codec import DAYS, to_json
 from events.decisions import TriggerMoved, TriggersActivated
 from events.fields import CustomerRecord
-from events.transactions import BalanceStated, MoneyRecord, PayrollCredited, Reversal, TransferOut, ValuationUpdated
+from events.transactions import (
+    AccountOpened,
+    BalanceStated,
+    MoneyRecord,
+    PayrollCredited,
+    Reversal,
+    TransferOut,
+    ValuationUpdated,
+)
 
 if TYPE_CHECKING:
     from aggregates.shard import Shard
@@ -65,14 +73,20 @@ def took(shard: "Shard", record: CustomerRecord) -> None:
     day = DAYS[date]
     if isinstance(record, BalanceStated) and day > shard.closed_through > 0:
         return  # compared as the day closes, and nothing else
-    if isinstance(record, ValuationUpdated) and day <= shard.closed_through + 1 and shard.closed_through:
-        conduct = conduct_of(customer)
-        if not conduct.marks:
-            shard.active[customer.id] = None
-        conduct.marks |= SPENT if day > shard.closed_through else REVALUED
-    else:
-        conduct = touch(shard, customer)
+    conduct = conduct_of(customer)
+    if not conduct.marks:
+        shard.active[customer.id] = None
+    conduct.marks |= _mark(record, day - shard.closed_through) if shard.closed_through else CHANGED
     _book(shard, conduct, record, day)
+
+
+def _mark(record: CustomerRecord, ahead: int) -> int:
+    """What a record is to the next close. ahead: days of its value date behind the day closed last."""
+    if isinstance(record, ValuationUpdated) and ahead in (0, 1):
+        return SPENT if ahead else REVALUED
+    if isinstance(record, AccountOpened) and ahead == 1 and record.matures_on is UNSET and record.product is UNSET:
+        return SPENT
+    return CHANGED
 
 
 def then_took(evolve: Callable[["Shard", Any], None]) -> Callable[["Shard", Any], None]:
@@ -149,33 +163,44 @@ def sifted(shard: "Shard", day: Day) -> Sifted:
 
 def _sift(shard: "Shard", day: Day) -> Sifted:
     if shard.everyone or _begins_version(shard, day):
-        return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], [], {})
+        return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], {}, [], {})
     looked, early = _due(shard, day)
     spent: list[str] = []
+    followed: dict[str, tuple[int | None, ...]] = {}
     everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
-    asked_by, floor, losing, resting = shard.asked_by, shard.floor, shard.losing, shard.resting
-    put_off = shard.put_off
+    asked_by, floor, losing, put_off = shard.asked_by, shard.floor, shard.losing, shard.put_off
     for customer_id in shard.active:
         found = everyone[customer_id]
         customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
         conduct = conduct_of(customer)
-        asked = asked_by[conduct.marks]
+        asked = asked_by[conduct.marks] if conduct.rest else ALL
         if asked != ALL:
             if asked & put_off:
                 asked &= ~_planned(conduct, put_off)
             if conduct.out >= floor:
                 asked |= losing
-            if not conduct.rest:
-                asked = ALL
-            elif not _rests(customer, conduct.rest, month, days):
-                asked |= resting
+            is_late = conduct.marks & REVALUED
+            if is_late and customer.life is not None and customer.life.open:
+                asked |= LIFE  # what stands open is tested again
+            strays, follows = _strays(shard, customer, conduct.rest, month, days)
+            if is_late and _was_astray(shard, customer, conduct.rest):
+                strays = shard.resting
+            if follows and not (asked | strays or customer_id in looked or is_late):
+                rest = _followed(shard, conduct.rest, customer.spot_minor)
+                if rest:
+                    followed[customer_id] = rest
+                else:
+                    strays = follows
+            else:
+                strays |= follows
+            asked |= strays
         if customer_id in looked:
             looked[customer_id] |= asked
         elif asked:
             looked[customer_id] = asked
         else:
             spent.append(customer_id)
-    return Sifted(day, looked, spent, early, {})
+    return Sifted(day, looked, spent, followed, early, {})
 
 
 def _planned(conduct: Conduct, put_off: int) -> int:
@@ -216,19 +241,57 @@ def view_of(shard: "Shard", customer: Customer, day: Day) -> Seen:
     return view
 
 
-def _rests(customer: Customer, rest: tuple[int | None, ...], month: Month, days: int) -> bool:
-    """Whether AUM and the projected average are where no rule has news. Nothing is dated ahead."""
-    low, high, low_average, high_average = rest
+def _strays(
+    shard: "Shard", customer: Customer, rest: tuple[int | None, ...], month: Month, days: int
+) -> tuple[int, int]:
+    """Rules whose bounds AUM or the projected average has left, and those that follow it there. Nothing is dated ahead."""
     spot = total = 0
     for account in customer.accounts.values():
         spot += account.balance
-        total += account.sums[-1] if account.summed == month else month_sum(account, month)
-    return (
-        (low is None or spot >= low)
-        and (high is None or spot <= high)
-        and (low_average is None or total >= low_average * days)
-        and (high_average is None or total < high_average * days)
+        total += account.sums[-1] if account.summed == month else accounts.month_sum(account, month)
+    low, high, low_average, high_average = rest[:4]
+    asked = follows = 0
+    if (
+        (low is not None and spot < low)
+        or (high is not None and spot > high)
+        or (low_average is not None and total < low_average * days)
+        or (high_average is not None and total >= high_average * days)
+    ):
+        asked = shard.staying
+    for at in range(4, len(rest), 3):
+        bit, low, high = rest[at : at + 3]
+        if low is not None and spot < low:
+            asked |= bit  # type: ignore[operator]
+        elif high is not None and spot > high:
+            if low is None or low <= high:
+                follows |= bit  # type: ignore[operator]
+            else:
+                asked |= bit  # type: ignore[operator]
+    return asked, follows
+
+
+def _was_astray(shard: "Shard", customer: Customer, rest: tuple[int | None, ...]) -> bool:
+    """Whether AUM of the day closed last, of which a value came late, was not between the bounds."""
+    level = sum(accounts.balance_back(each, shard.closed_through) for each in customer.accounts.values())
+    return any(
+        (low is not None and level < low) or (high is not None and level > high)
+        for low, high in (rest[:2], *(rest[at + 1 : at + 3] for at in range(4, len(rest), 3)))
     )
+
+
+def _followed(shard: "Shard", rest: tuple[int | None, ...], spot: int) -> tuple[int | None, ...]:
+    """The bounds with those that AUM has left upwards as they are now; empty: a rule must be asked."""
+    found = list(rest[:4])
+    for at in range(4, len(rest), 3):
+        bit, low, high = rest[at : at + 3]
+        if high is not None and spot > high:
+            judged = shard.following.get(bit)  # type: ignore[arg-type]
+            bounds = None if judged is None else judged.rule.follows(judged.parameters, spot)  # type: ignore[misc]
+            if bounds is None:
+                return ()
+            low, high = bounds.low, bounds.high
+        found += (bit, low, high)
+    return tuple(found)
 
 
 def close(shard: "Shard", day: Day) -> None:
@@ -246,6 +309,10 @@ def close(shard: "Shard", day: Day) -> None:
             customer = shard.customers.ensure(customer_id)
             conduct = conduct_of(customer)
             conduct.marks = 0
+            if customer_id in found.rest:
+                conduct.rest = found.rest[customer_id]
+            if conduct.more is not None:
+                conduct.more.late.clear()
             if conduct.out:
                 _forget_day(shard, customer, conduct, day)
     for customer_id in found.early:
@@ -301,40 +368,58 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> Non
     if conduct.dues[:1] != first:
         _index(shard, customer.id, conduct)
     if asked & shard.resting or not conduct.rest:
-        conduct.rest = _rest(shard, customer, view)
+        conduct.rest = _rest(shard, customer, view, conduct.rest, asked)
 
 
 def _see_money(life: Life, view: Seen) -> None:
     """Note with raises before the day whether there is AUM again: how far back they lie, no account's days need to reach."""
-    before = [each for raises in life.raises.values() for each in raises if each.on < view.day and not each.had_money]
+    before = [
+        each
+        for code, raises in life.raises.items()
+        if (rule := catalog.rule_of(code)) is not None and rule.arms
+        for each in raises
+        if each.on < view.day and not each.had_money
+    ]
     if before and view.aum(view.day) > 0:
         for each in before:
             each.had_money = True
 
 
-def _rest(shard: "Shard", customer: Customer, view: Seen) -> tuple[int | None, ...]:
-    """Between which amounts no rule has news; empty: everything may be."""
-    life = customer.life
+def _rest(
+    shard: "Shard", customer: Customer, view: Seen, before: tuple[int | None, ...], asked: int
+) -> tuple[int | None, ...]:
+    """Between which amounts the rules have no news (``Conduct.rest``). before: as it was; asked: what was asked."""
     if view.next_change():
         return ()
+    asked = asked & shard.resting if before else shard.resting
+    if asked & shard.staying:
+        asked |= shard.staying
+    life = customer.life
     low = high = low_average = high_average = None
-    for rule, parameters, _ in shard.judged_of(customer, shard.resting):
+    following: list[int | None] = []
+    for rule, parameters, bit in shard.asked_of(customer, asked).judged:
         assert rule.rests is not None  # of those that have bounds
         raises = None if life is None else life.raises.get(rule.code)
         last = msgspec.convert(raises[-1].evidence, rule.evidence) if raises else None
         bounds = rule.rests(view, parameters, last)
-        if bounds is not UNBOUND:
-            low, low_average = _higher(low, bounds.low), _higher(low_average, bounds.low_average)
-            high, high_average = _lower(high, bounds.high), _lower(high_average, bounds.high_average)
-    return low, high, low_average, high_average
-
-
-def _higher(one: int | None, other: int | None) -> int | None:
-    return other if one is None or (other is not None and other > one) else one
-
-
-def _lower(one: int | None, other: int | None) -> int | None:
-    return other if one is None or (other is not None and other < one) else one
+        if rule.follows is not None:
+            following += (bit, bounds.low, bounds.high)
+        elif bounds is not UNBOUND:
+            above, below, above_average, below_average = bounds
+            if above is not None and (low is None or above > low):
+                low = above
+            if below is not None and (high is None or below < high):
+                high = below
+            if above_average is not None and (low_average is None or above_average > low_average):
+                low_average = above_average
+            if below_average is not None and (high_average is None or below_average < high_average):
+                high_average = below_average
+    is_told = not before or asked & shard.staying
+    staying = (low, high, low_average, high_average) if is_told else before[:4]
+    for at in range(4, len(before), 3):
+        if not asked & before[at] and before[at] in shard.following:  # type: ignore[operator]
+            following += before[at : at + 3]
+    return (*staying, *following)
 
 
 def _dues(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, ...], asked: int) -> tuple[int, ...]:
@@ -350,14 +435,14 @@ def _dues(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, ...
             kept &= ~asked
         if kept and on > day:
             found[on] = kept
-    for rule, parameters, bit in shard.judged_of(customer, asked):
+    of_customer = shard.asked_of(customer, asked)
+    for rule, parameters, bit in of_customer.planning:
         on = rule.due(view, parameters)
         if on > day:
             found[on] = found.get(on, 0) | bit
-    if asked == ALL:
-        on = view.next_change()
-        if on:
-            found[on] = ALL
+    on = view.next_change()
+    if on:
+        found[on] = ALL if asked == ALL else found.get(on, 0) | of_customer.bits
     life = customer.life
     if life is not None and (life.open or life.raises):
         for on, what in _of_life(shard, life, day):
@@ -380,7 +465,7 @@ def _of_life(shard: "Shard", life: Life, day: Day) -> Iterator[tuple[Day, int]]:
         rule = catalog.rule_of(code)
         if rule is not None:
             yield cools_until(life, rule, parameters[code]), shard.bits.get(code, 0)
-        if any(each.on == day for each in raises):
+        if rule is not None and rule.arms and any(each.on == day for each in raises):
             yield day + 1, LIFE  # whether there is AUM again is asked from the day after on
 
 

@@ -21,14 +21,13 @@ def check_due(rule: Rule, seen: Seen, nights: int, parameters: Parameters | None
     """Judged when due, a customer raises what it raises when judged at every close of so many nights."""
     chosen = parameters or rule.parameters()
     last = seen.day + nights
-    asked = rule.due(seen, chosen)
-    assert asked == 0 or asked > seen.day, "due on a day that is over"
+    assert not 0 < rule.due(seen, chosen) <= seen.day, "due on a day that is over"
     every = list(_raised(rule, seen, last, chosen, every_night=True))
     assert list(_raised(rule, seen, last, chosen, every_night=False)) == every
 
 
 def judged(rule: Rule, seen: Seen, nights: int, parameters: Parameters | None = None) -> list[Day]:
-    """The nights on which the rule asks for a customer to be looked at."""
+    """The nights on which the rule asks for a customer to be looked at, one behind the other."""
     chosen = parameters or rule.parameters()
     found: list[Day] = []
     day = rule.due(seen, chosen)
@@ -39,6 +38,12 @@ def judged(rule: Rule, seen: Seen, nights: int, parameters: Parameters | None = 
     return found
 
 
+def asked_on(rule: Rule, seen: Seen, parameters: Any) -> Day:
+    """When a customer is looked at again: the rule's own day, or that from which something dated ahead counts; 0: never."""
+    own, moves = rule.due(seen, parameters), seen.next_change()
+    return min(own or moves, moves or own)
+
+
 def _raised(rule: Rule, seen: Seen, last: Day, parameters: Any, *, every_night: bool) -> Iterator[tuple[Day, str]]:
     keys: set[str] = set()
     raised_on, raised = 0, None
@@ -47,7 +52,7 @@ def _raised(rule: Rule, seen: Seen, last: Day, parameters: Any, *, every_night: 
         if day != looked_at and not every_night:
             continue
         tonight = seen.at(day)
-        looked_at = rule.due(tonight, parameters)
+        looked_at = asked_on(rule, tonight, parameters)
         for found in rule.find(tonight, parameters):
             if rule.cools:
                 again = raised_on + parameters.cooldown_days

@@ -73,11 +73,6 @@ def test_who_was_awake_since_is_looked_at_when_a_new_sleep_may_begin() -> None:
     assert judged(RULE, asleep(DAY + 1), 400) == [DAY + 91]
 
 
-def test_money_dated_ahead_makes_a_sleeper_worth_a_call() -> None:
-    seen = Seen(day=DAY, worth={FIRST: 1, DAY + 2: 10_000_00}, activities=[Activity(DAY - 90, cause())])
-    assert judged(RULE, seen, 400) == [DAY + 2]
-
-
 @night_by_night
 @given(
     st.dictionaries(st.integers(DAY - 9, DAY + 20), st.integers(0, 4), max_size=6),

@@ -68,11 +68,6 @@ def test_a_quiet_customer_is_looked_at_once() -> None:
     assert judged(RULE, holding(DAY + 100, balance=0), 400) == []
 
 
-def test_money_that_comes_when_the_term_is_near() -> None:
-    seen = Seen(day=DAY, accounts={"W1": {DAY + 3: 5}}, terms={"W1": Maturity(DAY + 5, None, cause())})
-    assert judged(RULE, seen, 400) == [DAY + 3]
-
-
 @night_by_night
 @given(
     st.dictionaries(

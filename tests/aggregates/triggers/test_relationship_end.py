@@ -120,11 +120,6 @@ def test_a_quiet_customer_is_not_looked_at() -> None:
     assert judged(RULE, Seen(day=DAY, worth={FIRST: 5, DAY: 0}), 400) == []
 
 
-def test_a_closing_dated_ahead_is_looked_at_on_its_day() -> None:
-    seen = Seen(day=DAY, accounts={"A1": {FIRST: 0}}, closed=[Closing("A1", DAY + 1, cause())])
-    assert judged(RULE, seen, 400) == [DAY + 1]
-
-
 @night_by_night
 @given(
     st.dictionaries(st.integers(DAY - 9, DAY + 12), st.integers(-1, 1), max_size=8),

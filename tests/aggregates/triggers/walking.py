@@ -5,6 +5,7 @@ from typing import Any
 from aggregates.dates import Day
 from aggregates.triggers.rule import Found, Rule
 from events.fields import Record
+from tests.dsl.nights import asked_on
 from tests.dsl.seen import Seen
 
 
@@ -34,6 +35,7 @@ def next_news(rule: Rule, seen: Seen, parameters: Any = None, *, within: int) ->
 
 def assert_never_late(rule: Rule, seen: Seen, parameters: Any = None, *, within: int) -> None:
     """`due` is no later than the news, and after today; and whoever is looked at then again misses nothing either."""
-    due, news = rule.due(seen, parameters or rule.parameters()), next_news(rule, seen, parameters, within=within)
-    assert due == 0 or due > seen.day
+    chosen = parameters or rule.parameters()
+    due, news = asked_on(rule, seen, chosen), next_news(rule, seen, parameters, within=within)
+    assert not 0 < rule.due(seen, chosen) <= seen.day
     assert not news or 0 < due <= news
