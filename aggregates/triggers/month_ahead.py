@@ -74,13 +74,27 @@ def _looked_at(day: Day, from_day: int) -> Day:
     return max(day, first_day(month) + from_day - 1)
 
 
-def rests(view: View, amount: int, parts: tuple[int, int] = (1, 1)) -> Rest:
-    """Balance and projected average are on one side of an amount (part of whole), and stay there."""
+def rests_below(view: View, amount: int, parts: tuple[int, int] = (1, 1)) -> Rest:
+    """Of a rule that is met from an amount (part of whole) on: balance and projected average, as far as they are below it.
+
+    Beyond it a day is planned, on which it is asked anyway, or the month's key is spent.
+    """
     part, whole = parts
-    below, above = amount * part // whole, -(-amount * part // whole)
-    so_far, now = view.month_so_far(), view.aum(view.day)
-    if now >= above and so_far.projected_sum_minor >= above * so_far.days:
-        return Rest(low=above, low_average=above)
-    if now < below and so_far.projected_sum_minor < below * so_far.days:
-        return Rest(high=below - 1, high_average=below)
-    return NEVER_RESTS
+    at_least, surely_below = -(-amount * part // whole), amount * part // whole
+    so_far = view.month_so_far()
+    total, days = so_far.projected_sum_minor, so_far.days
+    if surely_below * days <= total < at_least * days:
+        return NEVER_RESTS
+    return Rest(
+        high=at_least - 1 if view.aum(view.day) < at_least else None,
+        high_average=surely_below if total < at_least * days else None,
+    )
+
+
+def rests_above(view: View, amount: int) -> Rest:
+    """The same of a rule that is met below an amount."""
+    so_far = view.month_so_far()
+    return Rest(
+        low=amount if view.aum(view.day) >= amount else None,
+        low_average=amount if so_far.projected_sum_minor >= amount * so_far.days else None,
+    )

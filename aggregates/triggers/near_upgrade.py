@@ -65,9 +65,9 @@ def _next(view: View) -> _Next | None:
 
 
 def rests(view: View, parameters: NearUpgradeParameters, _last: None) -> Rest:
-    """As long as balance and month stay on their side of the share of the next threshold."""
+    """As long as balance and month stay below the share of the next threshold."""
     following = _next(view)
-    return UNBOUND if following is None else month_ahead.rests(view, following.threshold, parameters.share)
+    return UNBOUND if following is None else month_ahead.rests_below(view, following.threshold, parameters.share)
 
 
 def says(evidence: NearUpgradeEvidence, currency: str) -> Says:

@@ -46,8 +46,8 @@ def _own(view: View) -> int:
 
 
 def rests(view: View, _parameters: TierAtRiskParameters, _last: None) -> Rest:
-    """As long as a VIP's balance and month stay on their side of the own threshold."""
-    return UNBOUND if view.tier.state != "vip" else month_ahead.rests(view, _own(view))
+    """As long as a VIP's balance and month stay above the own threshold."""
+    return UNBOUND if view.tier.state != "vip" else month_ahead.rests_above(view, _own(view))
 
 
 def says(evidence: TierAtRiskEvidence, currency: str) -> Says:
