@@ -19,7 +19,7 @@ from aggregates.specials import judge_special
 from aggregates.tier_change import change
 from aggregates.tiers import Average, Move, close_month, end_special, last_closed_month, replay, stands_as
 from aggregates.triggers.judging import judge_close, judge_noted
-from aggregates.triggers.upkeep import sifted
+from aggregates.triggers.sifting import sifted
 from aggregates.waiting import Statement
 from events.decisions import DayClosed, DayClosing, Decision, IntegrityAlerted, TierMoved, TierRerun
 from events.fields import MonthSum
@@ -230,7 +230,7 @@ def _ended(shard: Shard, customer: Customer, day: Day) -> Decision:
 
 
 def _triggers(shard: Shard, day: Day, start: int) -> Iterator[Decision]:
-    """Customers of whom there may be something to decide (``aggregates.triggers.upkeep``), from the `start`-th on."""
+    """Customers of whom there may be something to decide (``aggregates.triggers.sifting``), from the `start`-th on."""
     looked, everyone = sifted(shard, day).looked, len(shard.customers)
     ids = list(looked)
     for step in range(start, len(ids), CUSTOMERS_A_STEP):

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from aggregates.triggers.upkeep import sifted
+from aggregates.triggers.sifting import sifted
 from benchmarks import million
 from benchmarks.bank import loaded
 from benchmarks.measure import Figures, Watch

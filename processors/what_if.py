@@ -15,7 +15,7 @@ from aggregates.shard import Shard
 from aggregates.triggers import catalog
 from aggregates.triggers.ending import withdraw_all
 from aggregates.triggers.judging import claimed, contacted, judge_close, judge_noted, judge_record
-from aggregates.triggers.upkeep import sifted
+from aggregates.triggers.sifting import sifted
 from events.customers import ErasureRequested
 from events.decisions import DayClosed, DayClosing, Decision, PolicyActivated, TriggerMoved, TriggersActivated
 from events.fields import CustomerRecord

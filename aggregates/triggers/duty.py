@@ -3,7 +3,7 @@
 What a look asks is a number, a bit for each rule by the order in which rules became active, and ``LIFE`` for what stands open.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aggregates.customer import Customer
 from aggregates.dates import Day, Month, first_day, month_of
@@ -11,9 +11,11 @@ from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
 from aggregates.triggers.memory import CHANGED
 from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, anywhere, never
-from aggregates.triggers.sifting import Sifted
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
+
+if TYPE_CHECKING:
+    from aggregates.triggers.sifting import Sifted
 
 ALL, LIFE = -1, 1
 """Asks everything; asks no rule, only whether an open trigger ends."""
@@ -42,7 +44,7 @@ class Duty:
     """A part of the state of a shard.
 
     triggers: codes that are active; active: customers with a record or a tier decision since the last close; days_due: days
-    on whose close customers are looked at (``aggregates.triggers.upkeep``); everyone: whether the next close looks at all;
+    on whose close customers are looked at (``aggregates.triggers.sifting``); everyone: whether the next close looks at all;
     noted: before the first close what may raise a trigger at once, by customer and what it is.
     """
 

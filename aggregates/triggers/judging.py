@@ -1,7 +1,6 @@
 """What a record or the close of a day does to a customer's triggers (DOMAIN §5, When).
 
-At a close only those are looked at who had a record or a tier decision since the last one, or of whom a day is due:
-``upkeep`` keeps book of both. Judged again, for instance after a crash, nothing is decided twice.
+Whom a close looks at, and what it asks, says ``sifting``. Judged again, for instance after a crash, nothing is decided twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from aggregates.triggers.life import expires_on, is_news, raise_of, step_of
 from aggregates.triggers.memory import Life, Open
 from aggregates.triggers.rule import Found, Rule
 from aggregates.triggers.seen import Seen
-from aggregates.triggers.upkeep import view_of
+from aggregates.triggers.sifting import view_of
 from aggregates.waiting import Noted
 from events.decisions import Cause, Decision, PostingReversed, Step, TriggerMoved
 from events.fields import CustomerRecord, Record
@@ -53,7 +52,7 @@ def _step(
 def judge_close(shard: "Shard", customer: Customer, day: Day, asked: int) -> Iterator[Decision]:
     """A customer at the close of a day: withdrawals, expiries, raises (DOMAIN §2). Evolves as it goes.
 
-    asked: which rules may have news (``upkeep.sifted``).
+    asked: which rules may have news (``sifting``).
     """
     life = customer.life
     if life is not None and life.open:

@@ -1,9 +1,27 @@
-"""Whom the close of a day looks at for triggers."""
+"""Whom the close of a day looks at for triggers, and what it asks.
 
-from typing import NamedTuple
+Asked are, of customers with a record or a tier decision since the last close (``Shard.active``), the rules that it may concern:
+all of them, but of plain money only those that it stirs or whose bounds of rest AUM has left. And of those of whom a day is due
+(``Shard.days_due``) the rules whose day it is: the first on which one may find something that it does not find today; a movement
+dated ahead, the expiry of an open trigger, the end of a cooldown. Everybody is asked everything by the first close under other
+rules: a new policy version, rules that became active. A day that comes too early costs a question, and the next one is
+found then; so an entry of the index stays where it is when the day moves on.
+"""
 
-from aggregates.dates import Day
+from typing import TYPE_CHECKING, NamedTuple
+
+from aggregates.conduct import conduct_of
+from aggregates.customer import Customer
+from aggregates.dates import Day, days_in, first_day, month_of
+from aggregates.triggers.bounds import Bounds, followed, strays, was_astray
+from aggregates.triggers.duty import ALL, LIFE
+from aggregates.triggers.memory import REVALUED, Conduct
 from aggregates.triggers.seen import Seen
+
+if TYPE_CHECKING:
+    from aggregates.shard import Shard
+
+_VIEWS_AT_MOST = 20_000
 
 
 class Sifted(NamedTuple):
@@ -17,6 +35,103 @@ class Sifted(NamedTuple):
     day: Day
     looked: dict[str, int]
     spent: list[str]
-    rest: dict[str, tuple[int | None, ...]]
+    rest: dict[str, Bounds]
     early: list[str]
     views: dict[str, Seen]
+
+
+def sifted(shard: "Shard", day: Day) -> Sifted:
+    """Whom the close of a day has to look at, parked customers included, and who only spent money, which is no news.
+
+    The same until the day is closed: worked out once.
+    """
+    found = shard.sifted
+    if found is None or found.day != day:
+        found = shard.sifted = _sift(shard, day)
+    return found
+
+
+def _sift(shard: "Shard", day: Day) -> Sifted:
+    if shard.everyone or _begins_version(shard, day):
+        return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], {}, [], {})
+    looked, early = _due(shard, day)
+    spent: list[str] = []
+    renewed: dict[str, Bounds] = {}
+    everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
+    asked_by, floor, losing, put_off = shard.asked_by, shard.floor, shard.losing, shard.put_off
+    for customer_id in shard.active:
+        found = everyone[customer_id]
+        customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
+        conduct = conduct_of(customer)
+        asked = asked_by[conduct.marks] if conduct.rest else ALL
+        if asked != ALL:
+            if asked & put_off:
+                asked &= ~_planned(conduct, put_off)
+            if conduct.out >= floor:
+                asked |= losing
+            is_late = conduct.marks & REVALUED
+            if is_late and customer.life is not None and customer.life.open:
+                asked |= LIFE  # what stands open is tested again
+            left, follows = strays(shard, customer, conduct.rest, month, days)
+            if is_late and was_astray(shard, customer, conduct.rest):
+                left = shard.resting
+            if follows and not (asked | left or customer_id in looked or is_late):
+                rest = followed(shard, conduct.rest, customer.spot_minor)
+                if rest:
+                    renewed[customer_id] = rest
+                else:
+                    left = follows
+            else:
+                left |= follows
+            asked |= left
+        if customer_id in looked:
+            looked[customer_id] |= asked
+        elif asked:
+            looked[customer_id] = asked
+        else:
+            spent.append(customer_id)
+    return Sifted(day, looked, spent, renewed, early, {})
+
+
+def _planned(conduct: Conduct, put_off: int) -> int:
+    """Rules of which a day is planned that what was taken can only put off."""
+    planned = 0
+    for asked in conduct.dues[1::2]:
+        if asked != ALL:
+            planned |= asked
+    return planned & put_off
+
+
+def _due(shard: "Shard", day: Day) -> tuple[dict[str, int], list[str]]:
+    """Of whom something is due as a day closes, and what; and who is in the index too early."""
+    looked: dict[str, int] = {}
+    early: list[str] = []
+    for each in sorted(each for each in shard.days_due if each <= day):
+        for customer_id in shard.days_due[each]:
+            dues, asked = conduct_of(shard.customers.ensure(customer_id)).dues, 0
+            for at in range(0, len(dues), 2):
+                if dues[at] > day:
+                    break
+                asked |= dues[at + 1]
+            if asked:
+                looked[customer_id] = asked
+            else:
+                early.append(customer_id)
+    return looked, early
+
+
+def view_of(shard: "Shard", customer: Customer, day: Day) -> Seen:
+    """The view of a customer at the close of a day, for its decisions and for what follows from them."""
+    views = sifted(shard, day).views
+    view = views.get(customer.id)
+    if view is None:
+        view = Seen(shard, customer, day)
+        if len(views) < _VIEWS_AT_MOST:
+            views[customer.id] = view
+    return view
+
+
+def _begins_version(shard: "Shard", day: Day) -> bool:
+    """Whether a policy version is valid from this day on: what was planned by the one before says nothing of it."""
+    month = month_of(day)
+    return day == first_day(month) and shard.policies.at(month) is not shard.policies.at(month - 1)
