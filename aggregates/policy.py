@@ -55,8 +55,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def rank(self, code: str) -> int:
         """Position of a level on the ladder, 0 = lowest; a level that this version no longer has counts as the lowest."""
-        codes = self.codes
-        return codes.index(code) if code in codes else 0
+        for at, level in enumerate(self.ladder):
+            if level.code == code:
+                return at
+        return 0
 
     def threshold_minor(self, code: str) -> int:
         """Threshold of a level."""
