@@ -6,7 +6,7 @@ import msgspec
 
 from aggregates import account as accounts
 from aggregates.customer import Customer
-from aggregates.dates import Month
+from aggregates.dates import Day, Month
 from aggregates.triggers.rule import UNBOUND
 from aggregates.triggers.seen import Seen
 
@@ -81,9 +81,9 @@ def strays(shard: "Shard", customer: Customer, rest: Bounds, month: Month, days:
     return asked, follows
 
 
-def was_astray(shard: "Shard", customer: Customer, rest: Bounds) -> bool:
-    """Whether AUM of the day closed last, of which a value came late, was not between the bounds."""
-    level = sum(accounts.balance_back(each, shard.closed_through) for each in customer.accounts.values())
+def was_astray(customer: Customer, rest: Bounds, day: Day) -> bool:
+    """Whether AUM of a day of which a value came late was not between the bounds."""
+    level = sum(accounts.balance_back(each, day) for each in customer.accounts.values())
     return any(
         (low is not None and level < low) or (high is not None and level > high)
         for low, high in (rest[:2], *(rest[at + 1 : at + _FOLLOWING] for at in range(_STAYING, len(rest), _FOLLOWING)))

@@ -70,10 +70,10 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
             if conduct.out >= floor:
                 asked |= losing
             is_late = conduct.marks & REVALUED
-            if is_late and customer.life is not None and customer.life.open:
+            if is_late and _had_open(conduct):
                 asked |= LIFE  # what stands open is tested again
             left, follows = strays(shard, customer, conduct.rest, month, days)
-            if is_late and was_astray(shard, customer, conduct.rest):
+            if is_late and was_astray(customer, conduct.rest, day - 1):
                 left = shard.resting
             if follows and not (asked | left or customer_id in looked or is_late):
                 rest = followed(shard, conduct.rest, customer.spot_minor)
@@ -100,6 +100,14 @@ def _planned(conduct: Conduct, put_off: int) -> int:
         if asked != ALL:
             planned |= asked
     return planned & put_off
+
+
+def _had_open(conduct: Conduct) -> bool:
+    """Whether a trigger stood open at the last close: a day is planned on which it expires.
+
+    Life says it as well, but not after what this close decides: what a close looks at is the same before and behind that.
+    """
+    return any(asked & LIFE for asked in conduct.dues[1::2])
 
 
 def _due(shard: "Shard", day: Day) -> tuple[dict[str, int], list[str]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aggregates.dates import day_of, iso
 from aggregates.policy import Policy
 from aggregates.triggers.catalog import RULES
 from events.decisions import TriggerMoved, TriggersActivated
@@ -87,6 +88,17 @@ def test_assets_that_drop_and_drop_on() -> None:
     assert steps(bank, "aum_drop") == ["expired 2026-03-05 2026-02-03", "expired 2026-03-07 2026-02-05"]
 
 
+def test_a_high_that_no_other_rule_has_news_of() -> None:
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="60000.00"), closed_through("2026-01-31")).when(
+        deposit("C1", "A1", "90000.00", on="2026-02-02"),
+        closed_through("2026-02-02"),
+        withdrawal("C1", "A1", "45000.00", on="2026-02-03"),
+        closed_through("2026-02-03"),
+    )
+    assert steps(bank, "aum_drop") == ["raised 2026-02-03"]
+    assert evidence(bank, "aum_drop")["high"] == 150_000_00
+
+
 def test_a_drop_that_a_late_deposit_undoes() -> None:
     bank = given(RICH).when(withdrawal("C1", "A1", "30000.00", on="2026-02-02"), closed_through("2026-02-05"))
     assert steps(bank, "aum_drop") == ["raised 2026-02-02"]
@@ -150,7 +162,8 @@ def test_an_outflow_is_raised_by_the_record() -> None:
     assert steps(bank, "large_outflow") == []
 
 
-def test_an_outflow_that_a_fund_valued_late_makes_small_whatever_other_rules_are_on() -> None:
+@pytest.mark.parametrize("day", ["2026-02-04", "2026-02-06"], ids=["the day after", "later"])
+def test_an_outflow_that_a_fund_valued_late_makes_small_whatever_other_rules_are_on(day: str) -> None:
     others = {rule.code: {"enabled": False} for rule in RULES if rule.code != "large_outflow"}
     bank = given(
         opened("C1", "A1", on="2026-01-01", balance="100000.00"),
@@ -159,11 +172,22 @@ def test_an_outflow_that_a_fund_valued_late_makes_small_whatever_other_rules_are
         policy=Policy(triggers=others),
     ).when(paid("60000.00", "other_bank", on="2026-02-03"), closed_through("2026-02-03"))
     assert steps(bank, "large_outflow") == ["raised 2026-02-03"]
-    bank.when(closed_through("2026-02-05"))
-    late = valued("C1", "F1", "120000.00", on="2026-02-03", at="2026-02-06", id="late")
-    bank.when(late, closed_through("2026-02-06"))
-    assert steps(bank, "large_outflow") == ["withdrawn 2026-02-06 2026-02-03"]
+    bank.when(closed_through(iso(day_of(day) - 1)))
+    bank.when(valued("C1", "F1", "120000.00", on="2026-02-03", at=day, id="late"), closed_through(day))
+    assert steps(bank, "large_outflow") == [f"withdrawn {day} 2026-02-03"]
     assert cause(bank, "large_outflow") == ["late"]
+
+
+def test_what_came_late_and_was_no_news_is_forgotten_with_the_close() -> None:
+    bank = given(
+        opened("C1", "F1", on="2026-01-01", category="fund", balance="100000.00"), closed_through("2026-02-02")
+    )
+    bank.when(valued("C1", "F1", "100100.00", on="2026-02-02", at="2026-02-03"), closed_through("2026-02-03"))
+    bank.check_rebuild()
+    conduct = bank.shard.customers.ensure("C1").conduct
+    assert conduct is not None
+    assert conduct.more is not None
+    assert not conduct.more.late
 
 
 def test_an_outflow_of_the_first_day_is_raised_as_it_closes() -> None:

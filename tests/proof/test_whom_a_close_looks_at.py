@@ -1,0 +1,106 @@
+"""A close that asks whom it must, and what it must, decides what one decides that asks everybody everything (DOMAIN §5, When).
+
+Plain money only, since anything more asks all rules anyway: levels near every threshold there is, held and left again, funds
+valued on their day or on the day after, further accounts.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aggregates.dates import day_of, iso
+from aggregates.policy import Policy
+from aggregates.triggers import sifting
+from aggregates.triggers.catalog import RULES
+from aggregates.triggers.duty import ALL
+from aggregates.triggers.sifting import Sifted
+from events.decisions import TriggerMoved, TriggersActivated
+from events.fields import Record
+from tests.dsl.bank import Bank
+from tests.dsl.records import brought, closed_through, money, opened, valued
+
+SEEDS = range(int(os.environ.get("GUANXI_PROOF_FROM", "0")), int(os.environ.get("GUANXI_PROOF_TO", "12")))
+FIRST, DAYS = day_of("2026-01-01"), 100
+NEAR = (0, 1, 9_999_99, 10_000_00, 30_000_00, 49_999_99, 50_000_00, 71_000_00, 90_000_00, 150_000_00, 179_999_99, 180_000_00,
+        199_999_99, 200_000_00, 210_000_00, 300_000_00, 449_999_99, 450_000_00, 500_000_00, 520_000_00)  # fmt: skip
+LEVELS = ("ordinary", "gold", "platinum")
+
+
+class Person:
+    """A customer with an account, perhaps a fund, and an own pace."""
+
+    def __init__(self, chance: random.Random, number: int) -> None:
+        self.id, self.level = f"C{number}", LEVELS[number % len(LEVELS)]
+        self.chance, self.pace = chance, chance.choice((0.05, 0.2, 0.6))
+        self.balances = {"A": chance.choice(NEAR)}
+        self.fund = chance.choice((0, 0, 20_000_00, 60_000_00, 200_000_00))
+
+    def arrives(self) -> Iterator[Record]:
+        """With all of it, the day before the first."""
+        if self.level != "ordinary":
+            yield brought(self.id, "vip", level=self.level, on=iso(FIRST - 1))
+        yield opened(self.id, f"{self.id}A", on=iso(FIRST), balance=_yuan(self.balances["A"]))
+        if self.fund:
+            yield opened(self.id, f"{self.id}F", on=iso(FIRST), category="fund", balance=_yuan(self.fund))
+
+    def lives(self, day: int) -> Iterator[Record]:
+        """What comes in of a day."""
+        chance = self.chance
+        if self.fund and chance.random() < 0.3:
+            self.fund = max(self.fund + chance.choice((-1, 1)) * chance.choice((1, 10_00, 9_000_00, self.fund // 2)), 1)
+            of = day if chance.random() < 0.3 else day - 1
+            yield valued(self.id, f"{self.id}F", _yuan(self.fund), on=iso(of), at=iso(day))
+        if chance.random() > self.pace:
+            return
+        if len(self.balances) < 3 and chance.random() < 0.05:
+            name = "ABC"[len(self.balances)]
+            self.balances[name] = chance.choice((0, 0, 20_000_00, 100_000_00))
+            yield opened(self.id, f"{self.id}{name}", on=iso(day), balance=_yuan(self.balances[name]))
+        name = chance.choice([*self.balances])
+        wanted = chance.choice(NEAR)
+        change = wanted - self.balances[name]
+        if change:
+            self.balances[name] = wanted
+            kinds = ("deposit", "transfer_in", "payroll_credited") if change > 0 else ("withdrawal", "transfer_out")
+            kind = chance.choice(kinds)
+            more: dict[str, Any] = {}
+            if kind == "transfer_out":
+                more["counterparty"] = {"kind": chance.choice(("own", "same_bank", "other_bank", "payment_platform"))}
+            yield money(kind, self.id, f"{self.id}{name}", _yuan(abs(change)), on=iso(day), **more)
+
+
+def _yuan(minor: int) -> str:
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
+def _history(seed: int) -> list[list[Record]]:
+    chance = random.Random(seed)
+    people = [Person(chance, number) for number in range(4)]
+    days = [[record for each in people for record in each.arrives()]]
+    return days + [[record for each in people for record in each.lives(day)] for day in range(FIRST + 1, FIRST + DAYS)]
+
+
+def _steps(bank: Bank, days: list[list[Record]]) -> list[TriggerMoved]:
+    bank.evolve(TriggersActivated(tuple(rule.code for rule in RULES)))
+    for at, records in enumerate(days):
+        bank.when(*records, closed_through(iso(FIRST + at)))
+    moved = [line for line in bank.lines if isinstance(line, TriggerMoved)]
+    return sorted(moved, key=lambda line: (line.customer_id, line.sequence))
+
+
+def _everybody(shard: Any, day: int) -> Sifted:
+    return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], {}, [], {})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_asking_whom_it_must_is_asking_everybody(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = _history(seed)
+    bank = Bank(Policy())
+    found = _steps(bank, days)
+    bank.check_rebuild()
+    monkeypatch.setattr(sifting, "_sift", _everybody)
+    assert found == _steps(Bank(Policy()), days)
+    assert len({line.code for line in found}) > 3
