@@ -45,6 +45,8 @@ def evolve(customer: Customer, line: TriggerMoved) -> None:
         life.open[at].step = line.step
         return
     found = life.open.pop(at)
+    if line.step == "withdrawn":
+        life.withdrawn = day_of(line.business_date)
     raises = life.raises.get(line.code, [])
     for place, each in enumerate(raises):
         if each.on == found.on:

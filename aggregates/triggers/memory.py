@@ -82,7 +82,7 @@ class Life(msgspec.Struct, array_like=True, gc=False):
 
     sequence: of the last step; open: in order of raising; keys: by code whatever was ever raised under a key of its own;
     raises: by code that cools those not withdrawn, from the last one that no longer is open on; last: by such a code the
-    business date of the last raise, withdrawn or not.
+    business date of the last raise, withdrawn or not; withdrawn: business date of the last withdrawal.
     """
 
     sequence: int = 0
@@ -90,3 +90,4 @@ class Life(msgspec.Struct, array_like=True, gc=False):
     keys: dict[str, list[str]] = {}
     raises: dict[str, list[Raise]] = {}
     last: dict[str, Day] = {}
+    withdrawn: Day = 0

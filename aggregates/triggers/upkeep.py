@@ -211,6 +211,8 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> Non
     conduct.dues = dues_of(shard, customer, view, conduct.dues, asked)
     if conduct.dues[:1] != first:
         _index(shard, customer.id, conduct)
+    if life is not None and life.withdrawn == day:
+        conduct.rest = ()  # bounds may rest on a raise that no longer counts
     if asked & shard.resting or not conduct.rest:
         conduct.rest = bounds_of(shard, customer, view, conduct.rest, asked)
 
