@@ -17,7 +17,7 @@ from processors.faults import CommandUnfit
 from processors.intake import Intake
 from processors.owner import Work
 from processors.parked import Place
-from processors.ports import Head, Input, LogDamaged, LogUnusable, LostShard, Seal
+from processors.ports import Head, Input, KeyDestroyed, LogDamaged, LogUnusable, LostShard, Seal
 from processors.stored import Line
 
 SOURCE: Final = "guanxi"
@@ -69,11 +69,17 @@ class Manage(msgspec.Struct):
 
 
 def sealed(record: dict[str, Any], vault: Seal) -> TriggerAsked:
-    """What to ask of an owner elsewhere: a note is no text that may be laid down as it is (DOMAIN §7)."""
+    """What to ask of an owner elsewhere: a note is no text that may be laid down as it is (DOMAIN §7).
+
+    Raises CommandUnfit for a note about a customer who was erased, and what the vault raises.
+    """
     plain = {name: value for name, value in record.items() if name != "note"}
     if "note" not in record:
         return TriggerAsked(plain)
-    kept = vault.seal(record["customer_id"], record["note"].encode(), _context(plain))
+    try:
+        kept = vault.seal(record["customer_id"], record["note"].encode(), _context(plain))
+    except KeyDestroyed as error:
+        raise CommandUnfit(f"{record['customer_id']}: this customer was erased; nothing was changed") from error
     vault.commit()
     return TriggerAsked(plain, b64encode(kept).decode())
 

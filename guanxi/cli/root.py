@@ -125,6 +125,12 @@ class Root(click.Group):
         except KeyboardInterrupt:
             click.echo("guanxi: stopped", err=True)
             raise click.exceptions.Exit(STOPPED) from None
+        except click.UsageError as error:
+            name = ctx.invoked_subcommand
+            command = self.get_command(ctx, name) if error.ctx is None and name else None
+            if command is not None:  # of an option without its value nobody said whose it is
+                error.ctx = click.Context(command, ctx, name)
+            raise
         return result
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]

@@ -35,11 +35,14 @@ def command(asked: Asked, customer_id: str, reason: str | None, again: bool) -> 
     Balances, levels and proofs stay, and money is still taken. There is no way back, and copies of the keys made before
     have to be destroyed too. On PostgreSQL the worker that owns the customer's shard is asked to.
     """
+    how = asked.rows(is_terminal=sys.stdout.isatty())
+    if how == "csv":
+        raise click.UsageError("a certificate has no CSV form: take --format table or jsonl")
     settings = asked.settings()
     if not again:
         _erase(settings, customer_id, reason)
     found = _certificate(settings, customer_id)
-    if asked.rows(is_terminal=sys.stdout.isatty()) == "jsonl":
+    if how == "jsonl":
         put_json_lines([found])
     else:
         _put(found)

@@ -23,6 +23,11 @@ def says(row: Row, _: Look) -> Iterator[str]:
     yield from filter(None, (row["says"]["zh"], row["says"]["en"]))
 
 
+def says_once(row: Row, look: Look) -> Iterator[str]:
+    """Where every step is listed: why, with the raise alone, since later steps repeat it."""
+    yield from says(row, look) if row["step"] == "raised" else (row["id"],)
+
+
 def named(row: Row, _: Look) -> str:
     """The rule in both languages; its code where this release does not know it."""
     rule = rule_of(row["code"])
@@ -54,6 +59,7 @@ LISTING = Listing(
     ),
     says,
 )
+EVERY_STEP = LISTING._replace(below=says_once)
 
 
 @click.command("triggers")
@@ -94,7 +100,8 @@ def command(
     with page(asked, as_of, known_at, customer) as on:
         if customer is not None:
             known(on, customer)
-        show(on.views.triggers(customer, code, on.at, standing=standing), LISTING, asked, on.look, on.footer)
+        listing = LISTING if standing else EVERY_STEP
+        show(on.views.triggers(customer, code, on.at, standing=standing), listing, asked, on.look, on.footer)
 
 
 def _imagine(asked: Asked, customer: str | None, code: str | None, as_of: Day, *, standing: bool) -> None:
@@ -114,6 +121,5 @@ def _imagine(asked: Asked, customer: str | None, code: str | None, as_of: Day, *
             last = {step.id: step for step in steps}
             order = sorted(last.values(), key=lambda step: (step.customer_id.encode(), step.sequence))
             steps = (step for step in order if step.step in STANDING)
-        show(
-            (step.published() for step in steps), LISTING, asked, on.look, f"what if: nothing was written; {on.footer}"
-        )
+        listing, footer = LISTING if standing else EVERY_STEP, f"what if: nothing was written; {on.footer}"
+        show((step.published() for step in steps), listing, asked, on.look, footer)

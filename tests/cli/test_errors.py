@@ -43,6 +43,7 @@ CASES = {
     "verify": f"the command verify is not built yet{SEE} --help",
     "import csv": f"No such command 'csv'{SEE} import --help",
     "tiers --nonsense": f"No such option: --nonsense{SEE} tiers --help",
+    "portfolio --manager": f"Option '--manager' requires an argument{SEE} portfolio --help",
     "tiers extra": f"Got unexpected extra argument (extra){SEE} tiers --help",
     "simulate --days many": f"Invalid value for '--days': 'many' is not a whole number{SEE} simulate --help",
     "aum --month 2026-13": f"Invalid value for '--month': '2026-13' is not a month; write YYYY-MM{SEE} aum --help",

@@ -98,6 +98,11 @@ def test_it_is_shown_to_a_person(log: str) -> None:
     ("args", "code", "told"),
     [
         (["C3"], 2, "C3: no such customer; guanxi tiers lists them all"),
+        (
+            ["C1", "--format", "csv"],
+            2,
+            "a certificate has no CSV form: take --format table or jsonl; see cli shred --help",
+        ),
         (["C1", "--certificate"], 1, "C1: this customer is not erased; guanxi shred C1 does it"),
     ],
 )

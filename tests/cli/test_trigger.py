@@ -111,6 +111,14 @@ def test_of_two_at_once_one_has_it_and_the_other_is_told_who(log: str) -> None:
     assert f"{json.loads(won)['manager_id']} has it since 2026-04-02" in lost
 
 
+@pytest.mark.parametrize("note", [(), ("--note", "要买房")])
+def test_who_was_erased_is_spoken_of_no_more(log: str, note: tuple[str, ...]) -> None:
+    assert run("shred", "C1", "--log", log).exit_code == 0
+    code, out, err = asked(log, "contact", FILED, "--manager", "M1", *note)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.endswith("; nothing was changed\n")
+
+
 # ---------------------------------------------------------------------------------------------- what if
 
 

@@ -86,6 +86,10 @@ def test_a_table_says_why_in_both_languages(log: str) -> None:
     ):
         assert text in shown
     assert "as of block" in shown.splitlines()[-1]
+    assert shown.count("AUM fell") == 3  # with each raise, not with what came of it
+    assert (
+        run("triggers", "--open", "--customer", "C1", "--format", "table", "--log", log).stdout.count("AUM fell") == 2
+    )
     ended = run("triggers", "--customer", "C2", "--format", "table", "--log", log).stdout
     assert "已过期 Expired" in ended
 
