@@ -261,12 +261,17 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
         del days[:gone]
         account.kept = max(account.kept, start)
     else:
-        _forget(account.valued, first_day(oldest))
+        start = first_day(oldest)
+        _forget(account.valued, min(start, days_from or start))
 
 
-def forget_days(account: Account) -> None:
+def forget_days(account: Account, first_month: Month, retained: int) -> None:
     """Drop the days of closed months that are kept for triggers only."""
-    if account.rolled and account.valued is None:
+    if not account.rolled:
+        return
+    if account.valued is not None:
+        _forget(account.valued, first_day(max(first_month, account.rolled - retained + 1)))
+    else:
         start = first_day(account.rolled + 1)
         account.days = [part for at in range(0, len(account.days), 2) if account.days[at] >= start
                         for part in account.days[at : at + 2]]  # fmt: skip
@@ -388,15 +393,19 @@ def sum_through(account: Account, day: Day) -> int:
 # ---------------------------------------------------------------------------------------------- keeping days
 
 
-def keep_days(account: Account, days: Sequence[int], first_month: Month, retained: int) -> None:
-    """Turn an account into a valued one. days: all its movements, flat: day, delta, …; rolled ones included."""
+def keep_days(account: Account, days: Sequence[int], first_month: Month, retained: int, days_from: Day = 0) -> None:
+    """Turn an account into a valued one. days: all its movements, flat: day, delta, …; rolled ones included.
+
+    days_from: as for ``roll``.
+    """
     if account.valued is not None:
         return
     valued = Valued([], [], [], [])
     for at in range(0, len(days), 2):
         valued.money[_place(valued, _counted(days[at], first_month))] += days[at + 1]
     if account.rolled:
-        _forget(valued, first_day(max(first_month, account.rolled - retained + 1)))
+        start = first_day(max(first_month, account.rolled - retained + 1))
+        _forget(valued, min(start, days_from or start))
     account.valued = valued
     account.days = []
 

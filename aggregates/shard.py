@@ -387,7 +387,7 @@ def _days_kept(shard: Shard, line: AccountDaysKept) -> None:
     customer = shard.customers.ensure(line.customer_id)
     account = customer.accounts[line.account_id]
     shard.roll_account(customer, account)
-    accounts.keep_days(account, line.days, shard.first_month, shard.retained)
+    accounts.keep_days(account, line.days, shard.first_month, shard.retained, shard.days_kept(customer))
 
 
 def _policy_activated(shard: Shard, line: PolicyActivated) -> None:

@@ -61,7 +61,7 @@ def restored(packed: bytes, basis: Basis) -> Customer:
     if basis.last_closed:
         roll_accounts(customer, basis.last_closed, basis.first_month, basis.retained_months)
         for account in customer.accounts.values():
-            forget_days(account)
+            forget_days(account, basis.first_month, basis.retained_months)
     return customer
 
 

@@ -101,3 +101,26 @@ def test_what_was_raised_in_spring_stands_in_autumn_whatever_late_record_has_it_
     assert raised >= {"aum_drop", "large_outflow", "outside_platform_drift", "payroll_stopped", "complaint_open",
                       "dissatisfied", "dormant", "near_upgrade", "tier_at_risk"}  # fmt: skip
     assert {step for _, step, _ in found} == {"raised"}
+
+
+@pytest.mark.parametrize("valued_on", ["2025-01-05", "2025-03-05", "2025-07-05"])
+def test_the_days_of_a_fund_are_kept_as_long_as_a_trigger_stands_that_rests_on_them(valued_on: str) -> None:
+    """Valued from before the raise, soon after it, and once months are closed that are restated no more."""
+    fund = account("F1", "2025-01-01", 0) | {"category": "fund"}
+    value = {"account_id": "F1", "currency": "CNY", "market_value": 100_000_00, "value_date": valued_on}
+    if valued_on < "2025-02":
+        value["market_value"] = 300_000_00
+    said: Said = [
+        ("account_opened", "2025-01-01", fund | {"opening_balance": 300_000_00}),
+        ("product_redeemed", "2025-02-10", money("F1", "2025-02-10", 200_000_00)),
+        ("valuation_updated", valued_on, value),
+    ]
+    for month in range(3, 10):
+        late = f"2025-{month:02d}-20"
+        said += [
+            ("fee_charged", late, money("F1", late, 1)),
+            ("reversal", late[:8] + "21", undone("fee_charged", late)),
+        ]
+    found = steps(written(said, date(2025, 9, 30)), {code: {"expire_days": 400} for code in CODES})
+    assert ("aum_drop", "raised", "2025-02-10") in found
+    assert {step for _, step, _ in found} == {"raised"}
