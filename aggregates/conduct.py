@@ -275,6 +275,9 @@ def forget_more(more: More, keep_from: Day, payrolls_from: Day) -> None:
         _forget_before(more.closings, CLOSING, keep_from)
     for said in more.maturities.values():
         gone = len(said) - _MATURITIES_AT_MOST * MATURITY
+        if gone > 0:  # but what counts on a day that somebody may still ask for
+            ends = range(len(said) - MATURITY, -1, -MATURITY)
+            gone = min(gone, next((at for at in ends if said[at] <= keep_from and said[at + 1]), 0))  # type: ignore[operator]
         if gone > 0:
             named = next((product for product in reversed(said[2 : gone + MATURITY : MATURITY]) if product), None)
             del said[:gone]

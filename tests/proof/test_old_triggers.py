@@ -1,7 +1,7 @@
 """Triggers that stand for longer than anything is restated: what they rest on is still there when they are tested again."""
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -124,3 +124,16 @@ def test_the_days_of_a_fund_are_kept_as_long_as_a_trigger_stands_that_rests_on_t
     found = steps(written(said, date(2025, 9, 30)), {code: {"expire_days": 400} for code in CODES})
     assert ("aum_drop", "raised", "2025-02-10") in found
     assert {step for _, step, _ in found} == {"raised"}
+
+
+def test_the_term_that_was_near_is_known_however_many_were_said_since() -> None:
+    """A product that is bought again every ten days, each time with a new term."""
+    opened = {"category": "wealth_product", "matures_on": "2025-01-10"}
+    said: Said = [("account_opened", "2025-01-01", account("W1", "2025-01-01", 100_000_00) | opened)]
+    for day in list(days_between(date(2025, 2, 1), date(2025, 8, 10)))[::10]:
+        term = {"matures_on": str(day + timedelta(days=40))}
+        said.append(("product_purchased", str(day), money("W1", str(day), 1) | term))
+    said += [("fee_charged", "2025-08-20", money("W1", "2025-08-20", 1))]
+    said += [("reversal", "2025-08-21", undone("fee_charged", "2025-08-20"))]
+    found = steps(written(said, date(2025, 8, 25)), {"maturity_upcoming": {"expire_days": 400}})
+    assert [each for each in found if each[0] == "maturity_upcoming"] == [("maturity_upcoming", "raised", "2025-01-03")]
