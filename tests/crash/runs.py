@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
+from zlib import crc32
 
 from aggregates import closing
 from aggregates.policy import Policies
@@ -136,18 +137,46 @@ def _counted(method: Callable[..., Any], name: str, at: Callable[[str], None]) -
     return counted
 
 
-def writes_of(job: Callable[[], object], folder: Path) -> list[str]:
-    """The names of everything that a job writes, in order."""
-    told = folder / "writes"
+class Write(NamedTuple):
+    """One moment before or after a write. files: a checksum of all files as a process that is killed there leaves them."""
+
+    name: str
+    files: int
+
+
+def writes_of(job: Callable[[], object], folder: Path) -> list[Write]:
+    """Everything that a job writes into a folder, in order."""
+    said, saying = os.pipe()
 
     def run() -> None:
         small_steps()
-        with told.open("w") as file:
-            count_writes(lambda name: print(name, file=file))
+        with open(saying, "w") as file:
+            count_writes(lambda name: print(_checksum(folder), name, file=file))
             job()
 
-    assert forked(run) == 0
-    return told.read_text().splitlines()
+    child = started(run)
+    os.close(saying)
+    with open(said) as file:
+        lines = [line.rstrip("\n").split(" ", 1) for line in file]
+    assert ended(child) == 0
+    return [Write(name, int(files)) for files, name in lines]
+
+
+def _checksum(folder: Path) -> int:
+    files = {str(path): crc32(path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    return crc32(repr(sorted(files.items())).encode())
+
+
+def kills(writes: list[Write], *kinds: str) -> Iterator[tuple[int, str]]:
+    """Where to kill a process: number and name of each write (of these kinds) that leaves other files than the one before.
+
+    Where it leaves the same files to the last byte, whoever goes on there does what was tried already.
+    """
+    before = None
+    for number, write in enumerate(writes):
+        if write.name.endswith(kinds or "") and write.files != before:
+            before = write.files
+            yield number, write.name
 
 
 def die_at(number: int, job: Callable[[], object]) -> int:

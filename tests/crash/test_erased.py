@@ -108,7 +108,7 @@ def check_erased(log: Path, keys: set[bytes]) -> None:
 def test_killed_at_every_write_around_an_erasure(folders: Iterator[Path]) -> None:
     with patch.dict(WRITES, WITH_KEYS):
         folder = next(folders)
-        writes = writes_of(lambda: job(folder / "bank.db"), folder)
+        writes = [write.name for write in writes_of(lambda: job(folder / "bank.db"), folder)]
         assert writes.count("before keys destroyed") == 1
         at = writes.index("before keys destroyed")
         assert writes[at - 1] == "after log append"
@@ -130,7 +130,7 @@ def test_a_reader_that_comes_behind_a_crash_has_the_key_destroyed(folders: Itera
     """Whoever only asks brings what is derived to the end of the log, and so finishes the erasure too."""
     with patch.dict(WRITES, WITH_KEYS):
         folder = next(folders)
-        writes = writes_of(lambda: job(folder / "bank.db"), folder)
+        writes = [write.name for write in writes_of(lambda: job(folder / "bank.db"), folder)]
         log = next(folders) / "bank.db"
         assert die_at(writes.index("before keys destroyed"), lambda: job(log)) == KILLED
         assert not is_destroyed(f"{log}-vault", "C1")

@@ -17,6 +17,7 @@ from tests.crash.runs import (
     die_at,
     forked,
     is_finished,
+    kills,
     simulated,
     take,
     writes_of,
@@ -57,9 +58,9 @@ def check(log: Path, undisturbed: dict[str, Any]) -> None:
 def test_killed_at_every_write(records: Path, undisturbed: dict[str, Any], folders: Iterator[Path]) -> None:
     folder = next(folders)
     writes = writes_of(lambda: take(folder / "bank.db", records), folder)
-    assert {name.split(" ", 1)[1] for name in writes} == set(WRITES)
+    assert {write.name.split(" ", 1)[1] for write in writes} == set(WRITES)
     check(folder / "bank.db", undisturbed)
-    for number, name in enumerate(writes):
+    for number, name in kills(writes):
         log = next(folders) / "bank.db"
         assert die_at(number, lambda log=log: take(log, records)) == KILLED, name
         if not is_finished(log):

@@ -10,7 +10,7 @@ from aggregates.records import TAKE
 from events import codec
 from events.transactions import Deposit
 from guanxi.bootstrap import open_bank
-from tests.crash.runs import KILLED, answers, die_at, forked, settings, writes_of
+from tests.crash.runs import KILLED, answers, die_at, forked, kills, settings, writes_of
 from tests.dsl.records import close, deposit, opened
 
 
@@ -66,11 +66,9 @@ def compared(log: Path) -> dict[str, Any]:
 def test_killed_at_every_block_and_snapshot(folders: Iterator[Path]) -> None:
     folder = next(folders)
     writes = writes_of(lambda: job(folder / "bank.db"), folder)
-    assert sum(name == "before log append" for name in writes) > 10
+    assert sum(write.name == "before log append" for write in writes) > 10
     undisturbed = compared(folder / "bank.db")
-    for number, name in enumerate(writes):
-        if not name.endswith(("log append", "snapshot")):  # test_every_write ends a process at the others
-            continue
+    for number, name in kills(writes, "log append", "snapshot"):  # test_every_write ends a process at the others
         log = next(folders) / "bank.db"
         assert die_at(number, lambda log=log: job(log)) == KILLED, name
         assert forked(lambda log=log: job(log)) == 0, name

@@ -366,9 +366,15 @@ class History(Writer):
 
 def history(rng: random.Random, *, size: int) -> tuple[list[dict[str, Any]], list[Record]]:
     """Policies as parsed TOML and records in log order: 13–30 months, about `size` records besides the closes."""
+    written = written_history(rng, size=size)
+    return written.policies, written.records
+
+
+def written_history(rng: random.Random, *, size: int) -> History:
+    """The same, with the bank that took the records while they were written, and with what it said."""
     written = History(rng, size)
     written.write()
-    return written.policies, written.records
+    return written
 
 
 def main(seed: int) -> None:

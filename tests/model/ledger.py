@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tests.model.months import days_between, first_day, last_day
+from tests.model.months import first_day, last_day
 
 CREDITS = {"deposit", "transfer_in", "interest_credited", "payroll_credited"}
 DEBITS = {"withdrawal", "transfer_out", "fee_charged"}
@@ -106,10 +106,11 @@ def balance_on(changes: list[tuple[date, int]], day: date) -> int:
 
 def sum_of_days(changes: list[tuple[date, int]], month: str) -> int:
     """Sum of the end-of-day balances of all days of a month; the last balance said stays put."""
-    total = balance = said = 0
-    for day in days_between(first_day(month), last_day(month)):
-        while said < len(changes) and changes[said][0] <= day:
-            balance = changes[said][1]
-            said += 1
-        total += balance
+    first, last = first_day(month), last_day(month)
+    total = before = 0
+    for changed_on, after in changes:
+        if changed_on > last:
+            break
+        total += (after - before) * ((last - max(changed_on, first)).days + 1)  # from that day to the month's last
+        before = after
     return total

@@ -37,6 +37,8 @@ class Writer:
         self.sources, self.other_sources = random_sources(rng, self.policies)
         self.bank = Bank(self.policies)
         self.records: list[Record] = []
+        self.outcomes: list[str | None] = []
+        """Of each record what the bank made of it; the bank stands behind the last one."""
         self.taken: list[Record] = []
         self.end = last_day(plus_months(month_of(self.today), rng.randint(12, 29)))
         self.people = [Person(f"C{number}") for number in range(1, rng.randint(1, 6) + 1)]
@@ -69,6 +71,7 @@ class Writer:
         """Writes a record, and says what the model bank makes of it."""
         self.records.append(record)
         outcome = self.bank.take(record)
+        self.outcomes.append(outcome)
         if outcome is None:
             self.taken.append(record)
             if record["type"] == "account_opened":

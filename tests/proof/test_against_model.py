@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from aggregates.dates import day_of
-from tests.model.bank import Bank
-from tests.model.histories import history
+from tests.model.histories import written_history
 from tests.proof.world import World, digest, reachable_months
 
 SEEDS = range(int(os.environ.get("GUANXI_PROOF_FROM", "0")), int(os.environ.get("GUANXI_PROOF_TO", "300")))
@@ -18,14 +17,10 @@ SIZE = int(os.environ.get("GUANXI_PROOF_SIZE", "150"))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_same_answers_as_the_model(seed: int) -> None:
     rng = random.Random(seed)
-    policies, records = history(rng, size=SIZE)
-    bank = Bank(policies)
-    expected = []
-    for at, record in enumerate(records):
-        outcome = bank.take(record)
-        if outcome not in (None, "duplicate"):
-            expected.append((at, outcome))
-    world = World(policies)
+    written = written_history(rng, size=SIZE)
+    bank, records = written.bank, written.records
+    expected = [(at, said) for at, said in enumerate(written.outcomes) if said not in (None, "duplicate")]
+    world = World(written.policies)
     world.cooling(rng)
     world.feed(list(records), rng)
 

@@ -23,8 +23,7 @@ from projections.feed import Feed
 from projections.moment import Moment
 from projections.tiers import TiersAt
 from tests.cli.foretold import as_the_page_says
-from tests.model.bank import Bank
-from tests.model.histories import history
+from tests.model.histories import written_history
 from tests.model.tiers import Tier, close_month
 from tests.proof.world import World, replayed
 
@@ -37,16 +36,14 @@ class Asked:
     """A world, its views, and the model bank that took the same records."""
 
     def __init__(self, seed: int, folder: Path) -> None:
-        self.rng, self.folder = random.Random(seed), folder
-        policies, records = history(self.rng, size=150)
-        self.bank = Bank(policies)
-        for record in records:
-            self.bank.take(record)
+        self.seed, self.rng, self.folder = seed, random.Random(seed), folder
+        written = written_history(self.rng, size=150)
+        self.bank = written.bank
         self.world = World([])
         self.world.shard.policies = Policies()  # they come with the log, as in a real one
-        for content in policies:
+        for content in written.policies:
             self.world.activate(content)
-        self.world.feed(list(records), self.rng)
+        self.world.feed(list(written.records), self.rng)
         self.history = History(self.world.log)
         self.views = self.viewed(self.world.log.head().block)
 
@@ -91,9 +88,18 @@ class _Cut:
             yield block
 
 
-@pytest.fixture(params=SEEDS)
-def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Asked:
-    return Asked(request.param, tmp_path)
+@pytest.fixture(scope="module", params=SEEDS)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    found = Asked(request.param, tmp_path_factory.mktemp("asked"))
+    yield found
+    found.views.close()
+
+
+@pytest.fixture
+def asked(made: Asked) -> Asked:
+    """Made once for all tests, for no question changes it; each asks about days of its own, the same in every run."""
+    made.rng.seed(made.seed)
+    return made
 
 
 def test_balances_and_month_sums_are_those_of_the_model(asked: Asked) -> None:
