@@ -13,10 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from infra.cluster import processes
 from infra.cluster.together import LocalCluster
+from tests.patience import PATIENCE_S
 
 KAFKA: Final = "GUANXI_TEST_KAFKA"
 POSTGRES: Final = "GUANXI_TEST_POSTGRES"
@@ -62,7 +65,21 @@ def found(service: str, variable: str) -> str:
     if service in running_in_docker():
         return COMPOSE_ADDRESSES[service]
     addresses = LocalCluster(Path(os.environ[FOLDER])).up()
-    return addresses.kafka if service == "kafka" else addresses.postgres
+    if service == "kafka":
+        return addresses.kafka
+    _hurry(addresses.postgres)
+    return addresses.postgres
+
+
+def _hurry(postgres: str) -> None:
+    """Have a server that is thrown away not wait for the disk: what a killed process wrote is there all the same.
+
+    Tests of the torture, which kill servers, have their own, as users have it.
+    """
+    with psycopg.connect(postgres, autocommit=True, connect_timeout=PATIENCE_S) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(SQL("ALTER SYSTEM SET {} = off").format(Identifier(setting)))
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def running_in_docker() -> set[str]:
