@@ -55,13 +55,14 @@ $(STREAM): $(READY) requirements-stream.lock
 	@touch $@
 
 test: dev ## all tests, on all cores
-	@echo "== tests"; $(BIN)/python -m pytest -q -n auto $(ARGS)
+	@echo "== tests"; $(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 SEEDS ?= 10000
 ROUNDS ?= 20
 
 torture: dev ## a machine on which things go wrong: SEEDS=10000 runs, and ROUNDS=20 of processes that are killed
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
+	@echo "Random histories against the model bank"; GUANXI_PROOF_TO=$$(($(SEEDS) / 5)) $(BIN)/python -m pytest -q -n auto tests/proof/test_against_model.py
 	@echo "One history, ended at each of its calls to the disk"; $(BIN)/python -m tests.simulation --every-call 5 $(ARGS)
 	@echo "Kafka, PostgreSQL, workers and a relay, killed and hindered"; $(BIN)/python -m tests.chaos --rounds $(ROUNDS) --beside
 

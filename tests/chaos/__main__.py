@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.chaos import recreated, restored
 from tests.chaos.auditor import Tally
 from tests.chaos.faults import FAULTS, Fault, faults_for, full_filesystem, hang_relay
-from tests.chaos.players import PROJECT
+from tests.chaos.players import PROJECT, prepare
 from tests.chaos.releases import earlier
 from tests.chaos.stream import Stream
 from tests.simulation.auditor import Wrong
@@ -72,6 +72,7 @@ def main() -> int:
     stream, wrong = None, None
     print(f"seed {seed}, data in {folder}", flush=True)
     try:
+        prepare(folder)
         stream = Stream(
             folder, seed, workers=asked.workers, partitions=asked.partitions, customers=CUSTOMERS,
             days=DAYS * asked.rounds + recreated.DAYS + restored.DAYS, relay_inside=asked.relay_inside,

@@ -14,23 +14,26 @@ PROJECT: Final = Path(os.environ.get("GUANXI_CHAOS_PROJECT") or Path(__file__).p
 _DIE_WITH_PARENT: Final = "import ctypes; ctypes.CDLL(None).prctl(1, 9); " if sys.platform == "linux" else ""
 """A run that is killed leaves no worker behind that would try for ever."""
 COMMAND: Final = (sys.executable, "-c", f"{_DIE_WITH_PARENT}from guanxi.cli import main; main()")
+BYTECODE: Final = "bytecode"
 STARTED: Final = "--- started"
 
 
 def prepare(folder: Path, project: Path = PROJECT) -> None:
-    """Compile the program: it is started again and again, and then also where no file can be written.
+    """Compile the program, which pays where it is started more than a dozen times: no start of a player writes bytecode.
 
-    Python takes half of a file of bytecode, which a full disk leaves, for a whole one.
+    Python takes half of a file of it, which a full disk leaves, for a whole one.
     """
     imports = "import guanxi.worker, guanxi.relay, guanxi.cli.worker, guanxi.cli.relay"
-    subprocess.run([sys.executable, "-c", imports], env=_environ(folder, project), check=True)
+    environ = dict(os.environ)
+    if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # not beside the sources, then
+        (folder / BYTECODE).mkdir(exist_ok=True)
+    environ |= _environ(folder, project)
+    subprocess.run([sys.executable, "-c", imports], env=environ, check=True)
 
 
 def _environ(folder: Path, project: Path) -> dict[str, str]:
-    environ = {**os.environ, "PYTHONPATH": str(project)}
-    if environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # not beside the sources, then
-        environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
-    return environ
+    compiled = folder / BYTECODE
+    return {"PYTHONPATH": str(project)} | ({"PYTHONPYCACHEPREFIX": str(compiled)} if compiled.exists() else {})
 
 
 class Player:
@@ -46,7 +49,7 @@ class Player:
         """Start it, unless it runs."""
         if self.runs:
             return
-        environ = {**_environ(self._folder, self.project), "PYTHONDONTWRITEBYTECODE": "1"}
+        environ = {**os.environ, **_environ(self._folder, self.project), "PYTHONDONTWRITEBYTECODE": "1"}
         with self.log.open("ab") as said:
             said.write(f"{STARTED}\n".encode())
             said.flush()

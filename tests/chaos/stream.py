@@ -50,7 +50,6 @@ class Stream:
         relay_inside: bool = False,
     ) -> None:
         self.folder = folder
-        prepare(folder)
         self.cluster = LocalCluster(folder / "cluster")
         self.kafka, self.postgres = (where := self.cluster.up(partitions=partitions)).kafka, where.postgres
         self.log = f"{self.postgres}?schema=chaos"

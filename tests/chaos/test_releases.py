@@ -12,7 +12,7 @@ import pytest
 
 from infra.block import RULES
 from tests import cluster
-from tests.chaos.players import PROJECT, Player, prepare
+from tests.chaos.players import PROJECT, Player
 from tests.chaos.releases import HistoryMissing, earlier, later
 from tests.chaos.stream import Stream
 
@@ -28,8 +28,6 @@ def test_a_shard_goes_to_another_release_and_back_and_is_left_to_a_newer_one() -
     except HistoryMissing as missing:
         warnings.warn(f"NOT TESTED: {missing}", stacklevel=1)
         pytest.skip(str(missing))
-    for project in (before, to_come):
-        prepare(folder, project)
     stream = Stream(folder, 5, workers=1, partitions=2, customers=10, days=A_PART * PARTS)
     old, ours, newer = (stream.new_worker(f"worker-{p.name}", project=p) for p in (before, PROJECT, to_come))
     try:

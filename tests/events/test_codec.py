@@ -325,7 +325,7 @@ def test_what_calls_itself_sealed_is_decoded_here_and_refused_at_the_door() -> N
     assert expected(line) is None
 
 
-@pytest.mark.parametrize("depth", [2_000, 200_000])
+@pytest.mark.parametrize("depth", [2_000, 50_000])
 def test_endless_nesting_is_refused(depth: int) -> None:
     for line in (
         b"[" * depth,

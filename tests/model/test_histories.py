@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 from tests.model.bank import Bank
-from tests.model.histories import history
+from tests.model.histories import history, written_history
 from tests.model.months import days_in, first_day, months_between
 
 
@@ -19,9 +19,9 @@ def test_histories_are_various() -> None:
     kinds: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
     for seed in range(20):
-        policies, records = history(random.Random(seed), size=200)
-        bank = Bank(policies)
-        outcomes.update(bank.take(record) for record in records)
+        written = written_history(random.Random(seed), size=200)
+        bank = written.bank
+        outcomes.update(written.outcomes)
         kinds.update(change["kind"] for one in bank.customers() for change in bank.tier_changes(one))
         alerts.update(alert["kind"] for alert in bank.alerts)
     assert set(outcomes) == {

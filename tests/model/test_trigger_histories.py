@@ -3,9 +3,8 @@
 import random
 from collections import Counter
 
-from tests.model.trigger_histories import trigger_history
+from tests.model.trigger_histories import trigger_history, written_trigger_history
 from tests.model.trigger_settings import CODES
-from tests.model.triggers import TriggerBank
 
 SEEDS = range(20)
 BY_PEOPLE = ("claimed", "contacted", "retained", "lost", "no_need")
@@ -20,10 +19,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
 def test_every_code_is_raised_met_expired_and_withdrawn() -> None:
     steps: Counter[tuple[str, str]] = Counter()
     for seed in SEEDS:
-        policies, records = trigger_history(random.Random(seed), size=150)
-        bank = TriggerBank(policies)
-        for record in records:
-            bank.take(record)
+        bank = written_trigger_history(random.Random(seed), size=150).bank
         steps.update((one.code, one.step) for customer_id in bank.customers() for one in bank.steps(customer_id))
     for code in CODES:
         assert steps[code, "raised"] >= 6, code

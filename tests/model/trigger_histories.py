@@ -186,9 +186,15 @@ def random_triggers(rng: random.Random) -> dict[str, dict[str, Any]]:
 
 def trigger_history(rng: random.Random, *, size: int) -> tuple[list[dict[str, Any]], list[Record]]:
     """Policies as parsed TOML and records in log order: 3–5 months, about `size` records besides the closes."""
+    written = written_trigger_history(rng, size=size)
+    return written.policies, written.records
+
+
+def written_trigger_history(rng: random.Random, *, size: int) -> TriggerHistory:
+    """The same, with the bank that took the records while they were written."""
     written = TriggerHistory(rng, size)
     written.write()
-    return written.policies, written.records
+    return written
 
 
 def main(seed: int) -> None:

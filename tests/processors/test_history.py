@@ -5,6 +5,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
@@ -64,6 +65,10 @@ def world_of(seed: int, ids: tuple[str, ...] = TWINS) -> World:
     return world
 
 
+read_only = cache(world_of)
+"""For tests that write nothing to the log."""
+
+
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[SqliteHistoryPages]:
     found = SqliteHistoryPages(str(tmp_path / "history"))
@@ -86,7 +91,7 @@ def test_the_lines_of_a_customer_are_all_and_only_its_own(
     seed: int, kept_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "KEPT_BYTES", kept_bytes)
-    world = world_of(seed)
+    world = read_only(seed)
     equal(History(world.log), world)
 
 
@@ -97,7 +102,7 @@ def test_pages_and_tail_tell_the_same(
 ) -> None:
     monkeypatch.setattr(module, "PACKED_LINES", packed_lines)
     monkeypatch.setattr(module, "RUN_LINES", 60)
-    world = world_of(seed)
+    world = read_only(seed)
     asked = History(world.log, pages)
     equal(asked, world)  # each question packs a run
     through, lines, _ = pages.standing()

@@ -1,4 +1,4 @@
-"""The torture in short: 200 seeds; the same seed is the same run. The long one: make torture."""
+"""The torture in short: 100 seeds; the same seed is the same run. The long one: make torture."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.simulation.faults import KINDS
 from tests.simulation.vfs import NotReachable, library
 
 ROOT = Path(__file__).parents[2]
-SEEDS, PARTS = 200, 4
+SEEDS, PARTS = 100, 2
 
 try:
     library()
