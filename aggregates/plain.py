@@ -1,7 +1,8 @@
-"""Plain records, many at a time: money of one leg on an account that has no story, nine of ten that a bank sends.
+"""Plain records, many at a time: money of one leg on an account that has no story, and the opening of an empty account.
 
-``take_plain`` is ``aggregates.records.take`` for these, without asking each time what holds for all of them. What it leaves
-is judged there; so every rule and every refusal is there, and here only what makes them needless.
+They are nine of ten that a bank sends, and as it begins nearly all. ``take_plain`` is ``aggregates.records.take`` for these,
+without asking each time what holds for all of them. What it leaves is judged there; so every rule and every refusal is there,
+and here only what makes them needless.
 """
 
 from collections.abc import Container, Iterator
@@ -15,7 +16,7 @@ from aggregates.dates import PLACES, Day
 from aggregates.shard import Shard
 from aggregates.triggers.memory import CHANGED, PAID, SPENT
 from events.codec import DAYS, SOURCES
-from events.transactions import CREDITS, DEBITS, Deposit, PayrollCredited, TransferOut, Withdrawal
+from events.transactions import CREDITS, DEBITS, AccountOpened, Deposit, PayrollCredited, TransferOut, Withdrawal
 
 _CREDIT, _SALARY, _ACTIVE_CREDIT = 1, 2, 3
 _DEBIT, _OUT = -1, -2
@@ -52,6 +53,8 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
     found: tuple[int, Any] | None = None
     for at, r in records:
         kind = _KINDS.get(r.__class__)
+        if kind is None and r.__class__ is AccountOpened and at not in odd and _open(shard, r, latest, today):
+            continue
         if (
             kind is None
             or at in odd
@@ -135,3 +138,38 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
     if count:
         shard.count(source, date, net, count)
     return found
+
+
+def _open(shard: Shard, r: AccountOpened, latest: Day, today: Day) -> bool:
+    """Take the opening of an account -> whether it was plain; if not, nothing changed. As ``aggregates.records`` does it."""
+    day = DAYS.get(r.value_date, 0)
+    if (
+        day <= shard.last_closed_end
+        or r.source not in SOURCES
+        or r.currency != shard.currency
+        or r.opening_balance is not UNSET
+        or r.product is not UNSET
+        or r.matures_on is not UNSET
+        or r.ext is not UNSET
+        or r.sealed is not UNSET
+        or AccountOpened in shard.on_types
+    ):
+        return False
+    on = today or DAYS[r.occurred_at[:10]]
+    if day > latest and day > on + 1:
+        return False
+    customer = shard.customers.get(r.customer_id)
+    if customer is None:
+        customer = shard.customers.ensure(r.customer_id)
+    elif r.account_id in customer.accounts or (customer.conduct is not None and customer.conduct.out >= shard.floor):
+        return False
+    customer.accounts[r.account_id] = accounts.opened(shard.account_count, r.category, day, shard.last_closed)
+    shard.account_count += 1
+    conduct = conduct_of(customer)
+    add_activity(conduct, on, r.source, r.event_id)
+    if not conduct.marks:
+        shard.active[customer.id] = None
+    conduct.marks |= CHANGED
+    if day <= shard.closed_through:
+        more_of(conduct).late += (r.source, r.event_id)
+    return True

@@ -7,7 +7,9 @@ from aggregates.plain import take_plain
 from aggregates.policy import Policies, Policy
 from aggregates.records import take
 from aggregates.shard import Shard
+from aggregates.triggers import catalog
 from events import codec
+from events.decisions import TriggersActivated
 from events.fields import Record
 from tests.dsl.bank import freeze, given, state_of
 from tests.dsl.records import closed, closed_through, deposit, opened, record, withdrawal
@@ -20,9 +22,14 @@ MANY = [
     deposit("C1", "A1", "5.00", on="2026-02-04", id="p5", at="2026-02-05"),
     deposit("C1", "A2", "1.00", on="2026-03-01", id="p6", at="2026-02-28"),
     withdrawal("C2", "B1", "2.00", on="2026-02-05", id="p7", source="funds"),
+    opened("C3", "D1", on="2026-02-03", id="p8"),
+    deposit("C3", "D1", "4.00", on="2026-02-03", id="p9"),
+    opened("C1", "A3", on="2026-02-05", id="p10", category="fund", source="funds"),
+    opened("C3", "D2", on="2026-02-04", id="p11", at="2026-02-05"),
+    opened("C5", "F1", on="2026-02-01", id="p12"),
 ]
 NOT_PLAIN = {
-    "another type": opened("C1", "A3", on="2026-02-03"),
+    "another type": closed("C1", "A1", on="2026-02-03"),
     "another currency": deposit("C1", "A1", "1.00", on="2026-02-03", currency="USD"),
     "booked on another day": deposit("C1", "A1", "1.00", on="2026-02-03", booked_on="2026-02-04"),
     "a memo": deposit("C1", "A1", "1.00", on="2026-02-03", memo="rent"),
@@ -36,10 +43,22 @@ NOT_PLAIN = {
     "before the opening": deposit("C2", "B2", "1.00", on="2026-02-03"),
     "behind the closing": deposit("C2", "B3", "1.00", on="2026-02-03"),
     "ahead of its time": deposit("C1", "A1", "1.00", on="2026-02-05", at="2026-02-03"),
+    "opened with a balance": opened("C1", "A3", on="2026-02-03", balance="1.00"),
+    "opened in another currency": opened("C1", "A3", on="2026-02-03", currency="USD"),
+    "opened in a closed month": opened("C1", "A3", on="2026-01-15"),
+    "opened with a term": opened("C1", "A3", on="2026-02-03", matures_on="2027-02-03"),
+    "opened with a product": opened("C1", "A3", on="2026-02-03", product="steady"),
+    "opened with what only the log writes": opened("C1", "A3", on="2026-02-03", sealed="AA=="),
+    "opened by a source never seen": opened("C1", "A3", on="2026-02-03", source="never-seen-elsewhere"),
+    "opened before": opened("C1", "A2", on="2026-02-03"),
+    "opened ahead of its time": opened("C1", "A3", on="2026-02-05", at="2026-02-03"),
+    "opened ahead of its time by who is new": opened("C9", "A3", on="2026-02-05", at="2026-02-03"),
+    "opened as much went out": opened("C4", "E2", on="2026-02-03"),
 }
 
 
-def shard() -> Shard:
+def shard(through: str = "2026-01-31") -> Shard:
+    """through: all is closed up to this day."""
     bank = given(
         opened("C1", "A1", on="2026-01-01"),
         opened("C1", "A2", on="2026-01-01", balance="10.00"),
@@ -48,10 +67,14 @@ def shard() -> Shard:
         closed("C2", "B3", on="2026-01-02"),
         closed_through("2026-01-31"),
         opened("C2", "B2", on="2026-02-05"),
+        opened("C4", "E1", on="2026-01-01", balance="300000.00"),
+        withdrawal("C4", "E1", "60000.00", on="2026-02-05"),
+        *([closed_through(through)] if through > "2026-01-31" else []),
     )
     for each in MANY:
         codec.check(each)  # as on the way in: dates and sources are known then
     rebuilt = Shard(Policies([Policy()]))
+    rebuilt.evolve(TriggersActivated(codes=tuple(rule.code for rule in catalog.RULES)))
     for line in bank.lines:
         rebuilt.evolve(line)
     return rebuilt
@@ -66,9 +89,10 @@ def taken(of: Shard, *records: Record, latest: str = "2026-02-04", odd: tuple[in
     return found[0]
 
 
+@pytest.mark.parametrize("through", ["2026-01-31", "2026-02-03"])
 @pytest.mark.parametrize("cold", [False, True])
-def test_many_at_a_time_are_as_one_by_one(cold: bool) -> None:
-    together, apart = shard(), shard()
+def test_many_at_a_time_are_as_one_by_one(cold: bool, through: str) -> None:
+    together, apart = shard(through), shard(through)
     if cold:
         freeze(together)
     assert taken(together, *MANY) is None
