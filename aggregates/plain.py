@@ -169,7 +169,7 @@ def _open(shard: Shard, r: AccountOpened, latest: Day, today: Day) -> bool:
     add_activity(conduct, on, r.source, r.event_id)
     if not conduct.marks:
         shard.active[customer.id] = None
-    conduct.marks |= CHANGED
+    conduct.marks |= SPENT if shard.closed_through and day == shard.closed_through + 1 else CHANGED
     if day <= shard.closed_through:
         more_of(conduct).late += (r.source, r.event_id)
     return True

@@ -104,3 +104,15 @@ def test_asking_whom_it_must_is_asking_everybody(seed: int, monkeypatch: pytest.
     monkeypatch.setattr(sifting, "_sift", _everybody)
     assert found == _steps(Bank(Policy()), days)
     assert len({line.code for line in found}) > 3
+
+
+def test_what_came_late_and_was_no_news_is_forgotten_with_the_close() -> None:
+    bank = Bank().given(
+        opened("C1", "F1", on="2026-01-01", category="fund", balance="100000.00"), closed_through("2026-02-02")
+    )
+    bank.when(valued("C1", "F1", "100100.00", on="2026-02-02", at="2026-02-03"), closed_through("2026-02-03"))
+    bank.check_rebuild()
+    conduct = bank.shard.customers.ensure("C1").conduct
+    assert conduct is not None
+    assert conduct.more is not None
+    assert not conduct.more.late

@@ -178,18 +178,6 @@ def test_an_outflow_that_a_fund_valued_late_makes_small_whatever_other_rules_are
     assert cause(bank, "large_outflow") == ["late"]
 
 
-def test_what_came_late_and_was_no_news_is_forgotten_with_the_close() -> None:
-    bank = given(
-        opened("C1", "F1", on="2026-01-01", category="fund", balance="100000.00"), closed_through("2026-02-02")
-    )
-    bank.when(valued("C1", "F1", "100100.00", on="2026-02-02", at="2026-02-03"), closed_through("2026-02-03"))
-    bank.check_rebuild()
-    conduct = bank.shard.customers.ensure("C1").conduct
-    assert conduct is not None
-    assert conduct.more is not None
-    assert not conduct.more.late
-
-
 def test_an_outflow_of_the_first_day_is_raised_as_it_closes() -> None:
     bank = given(
         opened("C1", "A1", on="2026-01-30", balance="100000.00"), paid("60000.00", "other_bank", on="2026-01-31")
