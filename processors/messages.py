@@ -54,10 +54,7 @@ class Messages:
             keys == "\0".join(ids).encode()
             and keys.count(b"\0") == len(ids) - 1  # none within an id
             and all(TOPIC_OF[type_name(each)] == self.topic for each in types)
-            and all(
-                each in known or partition_of(each, self.partitions) == self.partition
-                for each in (() if all(map(known.__contains__, ids)) else set(ids))
-            )
+            and all(partition_of(each, self.partitions) == self.partition for each in set(ids).difference(known))
         ):
             return {}
         return self._looked_at(records, lines, known)
