@@ -236,6 +236,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 class _Plain(PartitionRecords):  # type: ignore[misc]
     """Records as they were unpacked, not each once more in a dataclass: a third of what reading costs."""
 
+    def __iter__(self) -> Any:
+        return self._records_iterator  # which moves the position by itself: no call of ours in between for each record
+
     def _consumer_record(self, tp: TopicPartition, record: Any) -> Any:  # noqa: ARG002 - aiokafka's signature
         return record
 
