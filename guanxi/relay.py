@@ -23,11 +23,16 @@ import msgspec
 from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
 from infra.kafka_output import KafkaOutput
 from infra.postgres_tail import PostgresTail
+from processors.handover import Handover
 from processors.ports import LogUnusable
-from processors.relay import Batch, Fenced, LogTail, Output, OutputAway, Position, Reading
+from processors.relay import Batch, Fenced, LogTail, NotWritten, Output, OutputAway, Position, Reading
 
 LOOK_SECONDS: Final = 1.0
 """A writer that dies right behind its commit wakes nobody: the log is looked at this often."""
+LITTLE_BYTES: Final = 64 << 10
+"""Blocks of so much are read at once where they are handed over: sooner done than given to a thread."""
+LOOK_BUSY_SECONDS: Final = 5.0
+"""While blocks are handed over, the log is looked at only so often."""
 STANDING_SECONDS: Final = 5.0
 """A position behind which nothing was published is written this often: it saves reading again."""
 STOP_SECONDS: Final = 5.0
@@ -62,7 +67,7 @@ class Relay:
     patient: keep trying also where the first attempt fails; once: end when everything in the log is published;
     transactions: publish each message exactly once; say: told of trouble, and of its end, in one line each. waits: for its
     turn while another relay publishes the log, else that one is shut out. accept_restored: publish from the beginning what a
-    restored log no longer holds as it was published.
+    restored log no longer holds as it was published. handover: of who writes the log in this process; the same loop's.
     """
 
     def __init__(
@@ -75,16 +80,18 @@ class Relay:
         patient: bool = False,
         once: bool = False,
         waits: bool = True,
+        handover: Handover | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.published = Published()
         self._url, self._kafka, self._transactions = log, kafka, transactions
         self._accept_restored, self._patient, self._once = accept_restored, patient, once
-        self._waits, self._say = waits, say
+        self._waits, self._say, self._handover = waits, say, handover
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._began = False
+        self._looked_at = 0.0
         self._pause = FIRST_PAUSE_S
 
     async def start(self) -> None:
@@ -117,6 +124,8 @@ class Relay:
                 try:
                     async with self._opened() as (log, output, reading):
                         await self._relay(log, output, reading)
+                except NotWritten:
+                    pass  # what was published ends before; the log says how it goes on
                 except (LogUnusable, OutputAway) as error:
                     if not (self._began or self._patient):
                         raise
@@ -140,6 +149,8 @@ class Relay:
             self._accept_restored = False  # what was accepted is what a person saw
             yield log, output, reading
         finally:
+            if self._handover is not None:
+                self._handover.leave()
             await output.close()
             await self._aside(log.close)
 
@@ -163,12 +174,18 @@ class Relay:
         written_at = time.monotonic()
         self._recovered()
         waits = False
+        handover = self._handover
+        if handover is not None:
+            handover.join()
         while True:
-            batch = await self._aside(partial(_next, log, reading, waits))
+            if waits and handover is not None and handover.whole:
+                batch = await self._handed(handover, log, reading)
+            else:
+                batch = await self._aside(partial(_next, log, reading, waits=waits))
             unwritten |= batch.positions
             due = time.monotonic() - written_at >= STANDING_SECONDS or self._stopping.is_set()
             if batch.messages or (unwritten and due):
-                await output.put(batch.messages, unwritten)
+                await output.put(batch.messages, unwritten, None if handover is None else handover.sure)
                 unwritten, written_at = {}, time.monotonic()
                 self._count(batch)
             if self._stopping.is_set():
@@ -177,6 +194,21 @@ class Relay:
                 self._stopping.set()
                 continue
             waits = reading.at_end and not self._once
+
+    async def _handed(self, handover: Handover, log: LogTail, reading: Reading) -> Batch:
+        """What comes next, as it is handed over; what is not, the log tells, at which it is looked now and then."""
+        blocks = await handover.take(LOOK_SECONDS / 2)
+        if handover.failed:
+            raise NotWritten
+        now = time.monotonic()
+        if blocks and now - self._looked_at < LOOK_BUSY_SECONDS and reading.take(blocks):
+            if sum(len(block.stored) for block in blocks) <= LITTLE_BYTES:
+                return reading.read()
+            return await self._aside(reading.read)
+        if not await handover.sure():
+            raise NotWritten
+        self._looked_at = now
+        return await self._aside(partial(_next, log, reading, waits=False, looks=True))
 
     def _count(self, batch: Batch) -> None:
         topics = Counter(message.topic for message in batch.messages)
@@ -207,9 +239,12 @@ class Relay:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
-def _next(log: LogTail, reading: Reading, waits: bool) -> Batch:
-    """What comes next, in one call of the relay's thread. waits: for it, if need be."""
+def _next(log: LogTail, reading: Reading, *, waits: bool, looks: bool = False) -> Batch:
+    """What comes next, in one call of the relay's thread. waits: for it, if need be; looks: where the log ends now."""
     if waits:
         log.wait(LOOK_SECONDS / 2)
+    elif looks:
+        log.rest()  # until who writes hands over no more
+    if waits or looks:
         reading.look()
     return reading.read()

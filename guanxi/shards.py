@@ -30,6 +30,7 @@ from infra.postgres_vault import PostgresVault, has_keys
 from infra.postgres_views import PostgresViews
 from infra.sqlite_snapshots import SqliteSnapshots
 from processors.faults import Faults
+from processors.handover import Handover
 from processors.keeper import DerivedAhead, Keeper
 from processors.ports import ViewsUnusable
 
@@ -58,7 +59,8 @@ class Shards:
     """The shards of a log that this process writes. See the module.
 
     settings: log and policy; data: the folder DIR; say: told, once, what a person has to know; together: blocks of all
-    shards are written in one transaction, and durable when the log of one is settled. For one thread, but for making.
+    shards are written in one transaction, and durable when the log of one is settled; ``handover`` gets them then. For one
+    thread, but for making.
     Not carried across a fork. Raises UserError, LogUnusable, VaultError.
     """
 
@@ -79,7 +81,6 @@ class Shards:
         self._open: dict[int, ExitStack] = {}
         self.session = Session(self.address)
         self._stack.callback(self.session.close)
-        self._together = Together(self.session) if together else None
         self._views_session = Session(self.address)  # what takes long there keeps no block waiting for its turn
         self._stack.callback(self._views_session.close)
         try:
@@ -87,6 +88,8 @@ class Shards:
             folder = data or data_folder(self.identity, environ)
             self.folder = self._slot(folder)
             self._master = self._master_key(folder, environ)
+            self.handover = Handover(self.count)
+            self._together = Together(self.session, self.handover) if together else None
         except BaseException:
             self._stack.close()
             raise
@@ -149,6 +152,7 @@ class Shards:
                 raise UserError(str(error), str(self._policy_file)) from error
             log.settle()
             self._open[number] = stack.pop_all()
+            self.handover.opened(number)
             return keeper
 
     def _views(self, number: int, log: PostgresEventLog) -> PostgresViews:
@@ -162,6 +166,7 @@ class Shards:
 
     def drop(self, number: int) -> None:
         """Let go of a shard; what was not written by a checkpoint is made again from the log."""
+        self.handover.dropped(number)
         if stack := self._open.pop(number, None):
             stack.close()
 

@@ -18,6 +18,7 @@ from guanxi.settings import Settings
 from guanxi.shards import Shards, make_log
 from infra.kafka_input import SESSION_S, KafkaInput
 from processors.calendar_copy import CalendarCopy
+from processors.handover import Handover
 from processors.inputs import Unfit
 from processors.taking import Taking
 from processors.worker import make_app, page, run
@@ -62,7 +63,7 @@ def run_worker(
         inputs = KafkaInput(kafka, TOPICS, group, member, prefix, session_s)
         taking = Taking(name, inputs, TOPICS, shards, now, give_up)
         calendar = CalendarCopy(kafka, name, [prefix + topic for topic in TOPICS], shards.count, prefix + CALENDAR)
-        relaying = _Relaying(settings.log, kafka) if relay else None
+        relaying = _Relaying(settings.log, kafka, shards.handover) if relay else None
 
         async def status() -> dict[str, Any]:
             found = await taking.status()
@@ -82,9 +83,9 @@ class _Relaying(mode.Service):
 
     mundane_level = "debug"  # that it starts and stops is no news
 
-    def __init__(self, log: str, kafka: str) -> None:
+    def __init__(self, log: str, kafka: str, handover: Handover) -> None:
         super().__init__()
-        self._relay = Relay(log, kafka, patient=True, say=logger.info)
+        self._relay = Relay(log, kafka, patient=True, handover=handover, say=logger.info)
         self._ended = ""
 
     async def on_start(self) -> None:

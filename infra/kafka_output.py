@@ -12,7 +12,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +25,7 @@ from events.codec import to_json
 from infra.kafka_client import NEEDS_A_PERSON, drop, heard, partitions, said
 from processors.outgoing import Message
 from processors.partition import murmur2
-from processors.relay import Fenced, OutputAway, OutputUnusable, Position
+from processors.relay import Fenced, NotWritten, OutputAway, OutputUnusable, Position
 
 POSITIONS: Final = "guanxi.relay.v1"
 ANSWERS_WITHIN_S: Final = 10
@@ -123,20 +123,26 @@ class KafkaOutput:
         finally:
             await reader.stop()
 
-    async def put(self, messages: Sequence[Message], positions: Mapping[int, Position]) -> None:
+    async def put(
+        self,
+        messages: Sequence[Message],
+        positions: Mapping[int, Position],
+        sure: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         """See the port."""
         content: list[_Outgoing] = [(m.topic, m.key, m.value, m.headers) for m in messages]
         standing: list[_Outgoing] = [
             (POSITIONS, f"{self._log}/{shard}".encode(), to_json(position), []) for shard, position in positions.items()
         ]
         if self._transactions:
-            await self._put([*content, *standing])
+            await self._put([*content, *standing], sure)
         else:
+            await _see_to_it(sure)
             await self._put(content)
             await self._put(standing)
 
-    async def _put(self, content: list[_Outgoing]) -> None:
-        """In a transaction, if there are any."""
+    async def _put(self, content: list[_Outgoing], sure: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """In a transaction, if there are any, which ends where it is sure that it may."""
         producer = self._producer
         if producer is None:
             raise OutputAway(f"{self._address}: not open")
@@ -147,6 +153,7 @@ class KafkaOutput:
                     if self._transactions:
                         await producer.begin_transaction()
                     await self._send(producer, content)
+                    await _see_to_it(sure)
                     if self._transactions:
                         await producer.commit_transaction()
             except (ProducerFenced, InvalidProducerEpoch) as error:
@@ -211,3 +218,9 @@ class KafkaOutput:
             raise OutputUnusable(f"{self._address}: {said(error)}; see the broker's rights and limits") from error
         except (KafkaError, TimeoutError, OSError) as error:
             raise OutputAway(f"{self._address}: {said(error)}; check that Kafka runs and can be reached") from error
+
+
+async def _see_to_it(sure: Callable[[], Awaitable[bool]] | None) -> None:
+    """Raise NotWritten unless it is sure. A transaction is left open then: whoever opens the output next ends it."""
+    if sure is not None and not await sure():
+        raise NotWritten

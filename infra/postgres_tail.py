@@ -77,7 +77,9 @@ class PostgresTail:
 
     def blocks(self, shard: int, after: int, most: int) -> list[Block]:
         """See the port."""
-        rows = _following(self._ahead.pop(shard, []), after)[:most]
+        rows = _following(self._ahead.pop(shard, []), after)
+        if len(rows) > most:
+            rows, self._ahead[shard] = rows[:most], rows[most:]
         if not rows:
             with self._connected() as connection:
                 rows = connection.execute(self._blocks[shard], (after, most), prepare=True).fetchall()
@@ -92,6 +94,10 @@ class PostgresTail:
                 raise type(error)(f"{self.where}, shard {shard}: {said}") from error
         self._read[shard] = after + len(found)
         return found
+
+    def hand(self, shard: int, number: int, stored: bytes) -> None:
+        """See the port."""
+        self._ahead.setdefault(shard, []).append({"number": number, "state": stored})
 
     def claim(self) -> bool:
         """Whether this is the one that publishes the log, until it is closed or its connection lost."""
@@ -113,6 +119,13 @@ class PostgresTail:
                 return  # what was written until now told nobody
             for told in connection.notifies(timeout=max(ends - time.monotonic(), 0), stop_after=1):
                 self._told.add(self._shard_of[told.channel])
+
+    def rest(self) -> None:
+        """See the port."""
+        if self._listens is not None:
+            self._listens = None
+            with self._connected() as connection:
+                connection.execute("UNLISTEN *")
 
     def close(self) -> None:
         """See the port."""

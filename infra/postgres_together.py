@@ -20,6 +20,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier, Literal
 
 from infra.postgres_session import Session, failure
+from processors.handover import Handed, Handover
 from processors.ports import LogDamaged, LogUnusable, LostShard
 
 WAITS_S: Final = 0.02
@@ -73,10 +74,10 @@ class Waiting(NamedTuple):
 
 
 class Together:
-    """See the module. session: that of the logs. For one thread, as they are."""
+    """See the module. session: that of the logs; handover: to whom blocks are handed. For one thread, as the logs are."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, handover: Handover | None = None) -> None:
+        self._session, self._handover = session, handover
         self._waiting: dict[Shard, list[Waiting]] = {}
         self._keys: dict[int, Keys] = {}
         self._since, self._bytes = 0.0, 0
@@ -155,6 +156,19 @@ class Together:
         return failure(log.path, cause)
 
     def _write(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
+        """Write a block of each shard, handed over before -> the shards whose block is in the log now. As ``_insert``."""
+        handover = self._handover
+        if handover is None:
+            return self._insert(blocks)
+        handover.coming([Handed(block.shard.bytes, block.number, block.state) for block in blocks.values()])
+        there: list[Shard] = []
+        try:
+            there = self._insert(blocks)
+        finally:
+            handover.written({blocks[log].shard.bytes for log in there})
+        return there
+
+    def _insert(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
         """One statement -> the shards whose block is in the log now. Raises _Undone where nothing is."""
         statement = _insertions(
             self._session.schema,

@@ -6,11 +6,12 @@ log that was restored to an earlier point no longer holds the block of that stam
 person says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from processors.handover import Handed
 from processors.history import stamp_of_block
 from processors.outgoing import Message, messages_of
 from processors.ports import Block
@@ -67,8 +68,14 @@ class LogTail(Protocol):
     def blocks(self, shard: int, after: int, most: int) -> list[Block]:
         """The next blocks of a shard, at most so many; none behind the head."""
 
+    def hand(self, shard: int, number: int, stored: bytes) -> None:
+        """Have a block at hand, behind those that are, so that ``blocks`` need not read it."""
+
     def wait(self, timeout_s: float) -> None:
         """Return when a block may have been written, or when the time is up."""
+
+    def rest(self) -> None:
+        """Have nobody told of new blocks until ``wait`` is called again, which then returns at once."""
 
     def close(self) -> None:
         """Let go of the log."""
@@ -83,8 +90,16 @@ class Output(Protocol):
     async def open(self) -> dict[int, Position]:
         """Begin, shutting out whoever published this log before -> the position of each shard that has one."""
 
-    async def put(self, messages: Sequence[Message], positions: Mapping[int, Position]) -> None:
-        """Publish, all or nothing where there are transactions; there for good when this returns."""
+    async def put(
+        self,
+        messages: Sequence[Message],
+        positions: Mapping[int, Position],
+        sure: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Publish, all or nothing where there are transactions; there for good when this returns.
+
+        sure: asked at the last moment whether to; if not, raises NotWritten, and nothing was published.
+        """
 
     async def close(self) -> None:
         """Let go of it, at once; what was not put is not published."""
@@ -96,6 +111,10 @@ class OutputAway(Exception):
 
 class OutputUnusable(Exception):
     """Messages cannot be published before a person has done something: what, where."""
+
+
+class NotWritten(Exception):
+    """What was to be published did not come into the log, or nobody knows: read it again."""
 
 
 class Fenced(Exception):
@@ -166,6 +185,18 @@ class Reading:
     def look(self) -> None:
         """See how far each shard is now."""
         self._heads = self._log.heads()
+
+    def take(self, handed: Sequence[Handed]) -> bool:
+        """Have blocks at hand that follow on the ends last seen -> whether all did; else ``look``."""
+        numbers = {shard: number for number, shard in enumerate(self._log.shards)}
+        for block in handed:
+            shard = numbers[block.shard]
+            if block.number > self._heads[shard] + 1:
+                return False
+            if block.number == self._heads[shard] + 1:
+                self._log.hand(shard, block.number, block.stored)
+                self._heads[shard] = block.number
+        return True
 
     @property
     def at_end(self) -> bool:

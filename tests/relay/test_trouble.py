@@ -46,7 +46,7 @@ def test_a_broker_that_fails_at_a_transaction_gets_it_once(
     world.customers("C1")
     real, failures = KafkaOutput.put, [0]
 
-    async def failing(self: KafkaOutput, messages: list[object], positions: dict[int, object]) -> None:
+    async def failing(self: KafkaOutput, messages: list[object], positions: dict[int, object], _: object) -> None:
         due = bool(messages) and failures[0] < 2
         if due and moment == "before":
             failures[0] += 1

@@ -17,7 +17,10 @@ from events.decisions import RecordRefused, TierChanged, TriggerMoved
 from infra.ids import IdIndex
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
+from infra.postgres_session import Session, address_of
+from infra.postgres_together import Together
 from infra.vault import Vault
+from processors.handover import Handover
 from processors.intake import Intake, Origin
 from processors.stored import decode_lines
 from processors.tail import Told
@@ -31,9 +34,10 @@ Subscribed = tuple[dict[str, str], bytes | None, bytes]
 
 
 class World:
-    """See the module. Its log has a schema and so a name of its own."""
+    """See the module. Its log has a schema and so a name of its own. handover: gets the blocks, as from a worker."""
 
-    def __init__(self, postgres_url: str, *, shards: int = 1) -> None:
+    def __init__(self, postgres_url: str, *, shards: int = 1, handover: Handover | None = None) -> None:
+        self._handover = handover
         self.name = f"log_{uuid.uuid4().hex[:12]}"
         self.url = f"{postgres_url}?schema={self.name}"
         create_log(self.url, shards=shards)
@@ -47,7 +51,7 @@ class World:
         """Writers that know what is in the log now, of which only what was decided of this world's customers matters."""
         for log in self._logs:
             log.close()
-        self._logs = [PostgresEventLog(self.url, n, write=True) for n in range(len(self._at))]
+        self._logs = self._opened()
         self._intakes = []
         self._at = [log.head().inputs.get(("file:a", n), 0) for n, log in enumerate(self._logs)]
         for log in self._logs:
@@ -58,11 +62,23 @@ class World:
             vault = Vault(":memory:", b"k" * 32)
             self._intakes.append(Intake(log, shard, IdIndex(None), vault, told.append, lambda: AT))
 
+    def _opened(self) -> list[PostgresEventLog]:
+        if self._handover is None:
+            return [PostgresEventLog(self.url, n, write=True) for n in range(len(self._at))]
+        session = Session(address_of(self.url))
+        together = Together(session, self._handover)
+        for number in range(len(self._at)):
+            self._handover.opened(number)
+        return [
+            PostgresEventLog(self.url, n, write=True, session=session, together=together) for n in range(len(self._at))
+        ]
+
     def take(self, *records: dict[str, Any] | bytes, shard: int = 0) -> None:
         """One batch into a shard."""
         lines = [r if isinstance(r, bytes) else json.dumps(r, ensure_ascii=False).encode() for r in records]
         data = b"".join(line + b"\n" for line in lines)
         self._intakes[shard].take(Origin(("file:a", shard), file="a"), self._at[shard], data)
+        self._logs[shard].settle()
         self._at[shard] += len(lines)
 
     def customers(self, *names: str, shard: int = 0) -> None:
