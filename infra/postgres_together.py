@@ -206,7 +206,8 @@ def _insertions(schema: str, tables: tuple[tuple[str, str | None], ...]) -> str:
     """A statement that inserts a block into each journal where it is the next one, and says the places of those that were.
 
     tables: of each block its journal, and that of new keys, all of which must be new. A number that another writer takes at
-    this moment is waited for; an error would undo the blocks of all others.
+    this moment is waited for; an error would undo the blocks of all others. In order, what stands behind it is looked for in
+    the index: else the server, which expects to find something, may read the whole journal, where there is nothing.
     """
     parts, told = [], []
     for place, (table, keys) in enumerate(tables):
@@ -214,7 +215,8 @@ def _insertions(schema: str, tables: tuple[tuple[str, str | None], ...]) -> str:
             "INSERT INTO {table} (originator_id, originator_version, topic, state) "
             "SELECT %b::uuid, %b::bigint, %b::text, %b::bytea WHERE (SELECT sha256(substring(state FROM 1 FOR %b::int)) "
             "FROM {table} WHERE originator_id = %b AND originator_version = %b::bigint) IS NOT DISTINCT FROM %b::bytea "
-            "AND NOT EXISTS (SELECT FROM {table} WHERE originator_id = %b AND originator_version > %b::bigint)"
+            "AND (SELECT originator_version FROM {table} WHERE originator_id = %b AND originator_version > %b::bigint "
+            "ORDER BY originator_version LIMIT 1) IS NULL"
         ).format(table=Identifier(schema, table))
         made, written = Identifier(f"made_{place}"), Identifier(f"written_{place}")
         if keys is not None:

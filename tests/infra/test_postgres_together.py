@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
+from infra import postgres_together as together
 from infra.postgres_log import PostgresEventLog
 from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
@@ -226,3 +228,24 @@ def test_who_listens_is_told_of_a_block(shards: Shards) -> None:
     logs[1].settle()
     assert reader.wait(PATIENCE_S)
     reader.close()
+
+
+def test_what_stands_behind_a_block_is_looked_for_in_the_index_however_long_the_log_is(shards: Shards) -> None:
+    """The server plans a statement for any block; it expects to find one behind, where the first row it reads would do."""
+    log, *_ = shards()
+    with shards.made[0].get_connection() as connection:
+        table = SQL("{}.journal_0").format(Identifier(shards.made[0].schema))
+        connection.execute(
+            SQL("INSERT INTO {} SELECT %s, number, 't', 'x' FROM generate_series(1, 2000) AS number").format(table),
+            (uuid.UUID(bytes=log.shard),),
+        )
+        connection.execute(SQL("ANALYZE {}").format(table))
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        statement = together._insertions(shards.made[0].schema, (("journal_0", None),))
+        for number in range(statement.count("%b")):
+            statement = statement.replace("%b", f"${number + 1}", 1)
+        connection.execute(f"PREPARE insertions AS {statement}")
+        plan = connection.execute("EXPLAIN EXECUTE insertions (null, 1, '', '', 1, null, 1, '', null, 1)").fetchall()
+    steps = [row["QUERY PLAN"] for row in plan]
+    assert any("Index" in step for step in steps)
+    assert [step for step in steps if "Seq Scan" in step] == []
