@@ -1,7 +1,7 @@
 """From Kafka to the committed log and its projections, beside a program on Kafka Streams in alternating runs.
 
 The rival is given by the environment: `BENCH_STREAMS` names the folder of a built program (`target/*.jar`, `target/lib`)
-whose main class, `BENCH_STREAMS_MAIN`, takes key=value arguments (see ``_rival_command``) and says on its output when it
+whose main class, `BENCH_STREAMS_MAIN`, takes key=value arguments (see ``rival_command``) and says on its output when it
 begins (`MARK first`) and when all of its input is committed (`MARK done {"seconds": …}`). Without it only ours is measured.
 """
 
@@ -94,7 +94,7 @@ def theirs(cluster: Cluster, rival: Path, folder: Path, money: int, number: int)
     app = f"bench-{number}-{os.urandom(3).hex()}"
     streaming.make_topic(cluster.kafka, f"{app}-out", cluster.partitions)
     process = subprocess.Popen(
-        _rival_command(rival, cluster.kafka, app, folder, money), stdout=subprocess.PIPE, text=True
+        rival_command(rival, cluster.kafka, app, folder, n=money), stdout=subprocess.PIPE, text=True
     )
     costs, found = Costs(cluster, process.pid), {}
     assert process.stdout is not None  # it was asked for
@@ -109,14 +109,15 @@ def theirs(cluster: Cluster, rival: Path, folder: Path, money: int, number: int)
     return found
 
 
-def _rival_command(rival: Path, address: str, app: str, folder: Path, money: int) -> list[str]:
+def rival_command(rival: Path, address: str, app: str, folder: Path, **other: object) -> list[str]:
+    """How the rival is started. other: what it is told otherwise, or besides."""
     target = rival / "target"
     classpath = ":".join([*map(str, target.glob("*.jar")), f"{target}/lib/*"])
     main = os.environ.get("BENCH_STREAMS_MAIN", "bench.TierJob")
     asked = {
-        "app": app, "bootstrap": address, "input": _RIVAL_TOPIC, "output": f"{app}-out", "state_dir": folder, "n": money,
+        "app": app, "bootstrap": address, "input": _RIVAL_TOPIC, "output": f"{app}-out", "state_dir": folder,
         "threads": 2, "guarantee": "exactly_once_v2", "commit": 100, "cache_mb": 64, "linger": 100, "parser": "scan",
-        "store": "rocksdb",
+        "store": "rocksdb", **other,
     }  # fmt: skip
     java = ["java", "-Xms2g", "-Xmx2g", "-XX:+UseParallelGC", "-cp", classpath, main]
     return [*java, *(f"{name}={value}" for name, value in asked.items())]

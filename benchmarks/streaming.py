@@ -222,9 +222,9 @@ def make_topic(address: str, name: str, partitions: int) -> None:
 
 
 class Workers:
-    """Some `guanxi worker` on a log of their own, from its beginning. Use as a context manager."""
+    """Some `guanxi worker` on a log of their own, from its beginning; more: options. Use as a context manager."""
 
-    def __init__(self, cluster: Cluster, folder: Path, count: int) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, count: int, *more: str) -> None:
         from infra.cluster.processes import free_port  # noqa: PLC0415
 
         self.log = f"{cluster.postgres}?schema=bench_{os.urandom(4).hex()}"
@@ -245,7 +245,7 @@ class Workers:
                 "--web-port",
                 port,
             )
-            self.processes.append(start("worker", *options, stderr=said))
+            self.processes.append(start("worker", *options, *more, stderr=said))
 
     def __enter__(self) -> Workers:
         return self
