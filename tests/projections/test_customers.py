@@ -104,16 +104,20 @@ def test_a_customer_is_known_from_its_first_record_on(world: World) -> None:
 def test_what_a_close_remembers_of_triggers_without_a_line_about_the_customer_is_no_difference(
     world: World, tmp_path: Path
 ) -> None:
-    """Behind a raise the next close notes whether there is money again: the row was told before, and is not told anew."""
+    """Behind the end of a relationship a close notes that there is money again, here dated ahead: no row is told anew."""
     world.begin()
     world.intake.activate_all(None)
     world.take(opened("C1", "A1", "2026-01-01", 10_000_000), close("2026-01-01"))
-    views = world.tell(money("transfer_out", "C1", "A1", 6_000_000, "2026-01-02"), close("2026-01-02"))
-    assert "aum_drop" in {row["code"] for row in views.triggers()}
+    out, back = (
+        money("transfer_out", "C1", "A1", 10_000_000, "2026-01-02"),
+        money("deposit", "C1", "A1", 1, "2026-01-03"),
+    )
+    views = world.tell(out, back, close("2026-01-02"))
+    assert "relationship_end" in {row["code"] for row in views.triggers()}
     world.tell(close("2026-01-03"))
     life = world.shard.customers.ensure("C1").life
     assert life is not None
-    assert [each.had_money for each in life.raises["aum_drop"]] == [True]
+    assert [each.had_money for each in life.raises["relationship_end"]] == [True]
     assert list(views.differences(world.rebuilt(tmp_path / "rebuilt"))) == []
 
 
