@@ -80,6 +80,13 @@ class Duty:
                 Judged(rule, of_rule, self.bits[rule.code]) for rule, of_rule in active if of_rule.enabled
             )
             self.put_off = sum(each.bit for each in self.judged if each.rule.put_off)
+            self.least = tuple(
+                (each.bit, bool(each.rule.needs & OUTS), each.rule.least(each.parameters))
+                for each in self.judged
+                if each.rule.least
+            )
+            """(bit, whether money out is counted and not payrolls, how many)."""
+            self.stinted = self.put_off | sum(bit for bit, _, _ in self.least)
             self.resting = sum(each.bit for each in self.judged if each.rule.rests not in (None, anywhere))
             self.following = {each.bit: each for each in self.judged if each.rule.follows}
             self.staying = self.resting - sum(self.following)

@@ -84,6 +84,8 @@ def _raises(
 def _withdrawals(shard: "Shard", customer: Customer, life: Life, day: Day) -> Iterator[Decision]:
     more = customer.conduct.more if customer.conduct is not None else None
     late = [] if more is None else more.late
+    if not late and not any(of.on == day for of in life.open):
+        return
     cause = [Cause(source, event_id) for source, event_id in zip(late[0::2], late[1::2], strict=True)]
     for of in list(life.open):
         rule = catalog.rule_of(of.code)

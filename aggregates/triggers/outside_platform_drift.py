@@ -108,5 +108,6 @@ RULE = Rule(
     looks_back=lambda parameters: parameters.window_days,
     rests=anywhere,
     stirred=DRIFTED,
+    least=lambda parameters: parameters.count,
     needs=OUTS,
 )

@@ -108,5 +108,6 @@ RULE = Rule(
     rests=anywhere,
     stirred=PAID,
     put_off=True,
+    least=lambda parameters: parameters.months,
     needs=MORE,
 )

@@ -1,6 +1,5 @@
 """On which days to come a customer's rules have something to be asked, nothing more coming in (``Conduct.dues``)."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aggregates.customer import Customer
@@ -36,27 +35,26 @@ def dues_of(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, .
     on = view.next_change()
     if on:
         found[on] = ALL if asked == ALL else found.get(on, 0) | of_customer.bits
-    life = customer.life
-    if life is not None and (life.open or life.raises):
-        for on, what in _of_life(shard, life, day):
-            if on > day:
-                found[on] = found.get(on, 0) | what
+    if customer.life is not None:
+        _add_life(shard, customer.life, day, found)
     flat: list[int] = []
     for on in sorted(found):
         flat += (on, found[on])
     return tuple(flat)
 
 
-def _of_life(shard: "Shard", life: Life, day: Day) -> Iterator[tuple[Day, int]]:
-    """Days on which an open trigger expires or a rule that cools may raise again, and what is asked then."""
-    parameters = shard.terms_at(day).parameters
+def _add_life(shard: "Shard", life: Life, day: Day, found: dict[Day, int]) -> None:
+    """Add days on which an open trigger expires or a rule that cools may raise again, and what is asked then."""
+    parameters, bits, raises = shard.terms_at(day).parameters, shard.bits, life.raises
     for of in life.open:
         of_rule = parameters.get(of.code)
-        if of_rule is not None:
-            yield expires_on(of, of_rule), LIFE | (shard.bits.get(of.code, 0) if of.code in life.raises else 0)
-    for code, raises in life.raises.items():
+        if of_rule is not None and (on := expires_on(of, of_rule)) > day:
+            found[on] = found.get(on, 0) | LIFE | (bits.get(of.code, 0) if of.code in raises else 0)
+    for code in raises:
         rule = catalog.rule_of(code)
-        if rule is not None:
-            yield cools_until(life, rule, parameters[code]), shard.bits.get(code, 0)
-        if rule is not None and rule.arms and any(each.on == day for each in raises):
-            yield day + 1, LIFE  # whether there is AUM again is asked from the day after on
+        if rule is None:
+            continue
+        if (on := cools_until(life, rule, parameters[code])) > day:
+            found[on] = found.get(on, 0) | bits.get(code, 0)
+        if rule.arms and any(each.on == day for each in raises[code]):
+            found[day + 1] = found.get(day + 1, 0) | LIFE  # whether there is AUM again is asked from the day after on

@@ -124,7 +124,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     that finds nothing while AUM only rises: what `rests` gives as AUM, which it is told, has left the bounds upwards by such
     money, so that it need not be asked; None: it must be. stirred: by
     which of it it is all the same (``aggregates.triggers.memory``: marks). put_off: whether that finds nothing at once and
-    plans no day before one that is planned already, so that there is nothing to ask while there is one.
+    plans no day before one that is planned already, so that there is nothing to ask while there is one. least: before so many
+    entries of what it needs (money out, of other rules payrolls) are known, what stirs it is no news either.
     arms: whether `find` asks whether the rule is armed, which is remembered for no other (``view.is_armed``).
     needs: one of these must be known of a customer for `find` or `due` to give anything (``STORY`` and so on); 0: none.
     payroll_months: of how many months before this one it asks payrolls; names_from: the least money out that it names on
@@ -152,6 +153,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     follows: Callable[[Any, int], Rest | None] | None = None
     stirred: int = 0
     put_off: bool = False
+    least: Callable[[Any], int] | None = None
     arms: bool = False
     needs: int = 0
     looks_back: Callable[[Any], int] | None = None

@@ -10,7 +10,7 @@ found then; so an entry of the index stays where it is when the day moves on.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from aggregates.conduct import conduct_of
+from aggregates.conduct import OUT, PAYROLL, conduct_of
 from aggregates.customer import Customer
 from aggregates.dates import Day, days_in, first_day, month_of
 from aggregates.triggers.bounds import Bounds, followed, strays, was_astray
@@ -58,15 +58,15 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
     spent: list[str] = []
     renewed: dict[str, Bounds] = {}
     everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
-    asked_by, floor, losing, put_off = shard.asked_by, shard.floor, shard.losing, shard.put_off
+    asked_by, floor, losing, stinted = shard.asked_by, shard.floor, shard.losing, shard.stinted
     for customer_id in shard.active:
         found = everyone[customer_id]
         customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
         conduct = conduct_of(customer)
         asked = asked_by[conduct.marks] if conduct.rest else ALL
         if asked != ALL:
-            if asked & put_off:
-                asked &= ~_planned(conduct, put_off)
+            if asked & stinted:
+                asked &= ~_stinted(shard, conduct)
             if conduct.out >= floor:
                 asked |= losing
             is_late = conduct.marks & REVALUED
@@ -93,13 +93,18 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
     return Sifted(day, looked, spent, renewed, early, {})
 
 
-def _planned(conduct: Conduct, put_off: int) -> int:
-    """Rules of which a day is planned that what was taken can only put off."""
-    planned = 0
+def _stinted(shard: "Shard", conduct: Conduct) -> int:
+    """Rules that what stirred them is no news for: too little is known yet, or a day is planned that it can only put off."""
+    planned = found = 0
     for asked in conduct.dues[1::2]:
         if asked != ALL:
             planned |= asked
-    return planned & put_off
+    outs = len(conduct.outs) // OUT
+    payrolls = 0 if conduct.more is None else len(conduct.more.payrolls) // PAYROLL
+    for bit, is_out, least in shard.least:
+        if (outs if is_out else payrolls) < least:
+            found |= bit
+    return planned & shard.put_off | found
 
 
 def _had_open(conduct: Conduct) -> bool:

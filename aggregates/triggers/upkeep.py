@@ -152,13 +152,13 @@ def close(shard: "Shard", day: Day) -> None:
         if customer_id not in parked:
             customer = shard.customers.ensure(customer_id)
             conduct = conduct_of(customer)
-            conduct.marks = 0
             if customer_id in found.rest:
                 conduct.rest = found.rest[customer_id]
             if conduct.more is not None:
                 conduct.more.late.clear()
             if conduct.out:
                 _forget_day(shard, customer, conduct, day)
+            conduct.marks = 0
     for customer_id in found.early:
         _index(shard, customer_id, conduct_of(shard.customers.ensure(customer_id)))
     shard.sifted = None
@@ -178,7 +178,7 @@ def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) 
     life = customer.life
     if life is not None and life.open:
         _forget_outs(shard, conduct, day, min(of.on for of in life.open))
-    elif conduct.out < shard.worth:
+    elif conduct.out < shard.worth and not conduct.marks & DRIFTED:
         del conduct.outs[conduct.told :]
         conduct.out = 0
     else:
