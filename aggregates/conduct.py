@@ -56,8 +56,14 @@ OUTS: tuple[tuple[str, bool], ...] = (
     ("payment_platform", True),
 )
 """What an entry of money out is: kind of the counterparty, and whether a transfer_out said it."""
-CASH, UNKNOWN_TRANSFER = OUTS.index(("cash", False)), OUTS.index(("unknown", True))
 _WHAT = {out: at for at, out in enumerate(OUTS)}
+WITHDRAWN, TRANSFERRED = (
+    {kind: at for (kind, told), at in _WHAT.items() if told is is_transfer} for is_transfer in (False, True)
+)
+"""Kind of the counterparty -> what an entry of money out is; "" where none is named; one with whom money stays is not in it."""
+WITHDRAWN[""], TRANSFERRED[""] = WITHDRAWN["cash"], TRANSFERRED["unknown"]
+DRIFTS = frozenset(TRANSFERRED[kind] for kind in OUTSIDE)
+"""What an entry of a transfer is that drifts."""
 
 ACTIVE: tuple[type[MoneyRecord] | type[AccountOpened], ...] = (
     Deposit,
@@ -140,10 +146,9 @@ def note_single(conduct: Conduct, r: MoneyRecord, day: Day) -> None:
     """Evolve: a record of one leg. day: its value date."""
     kind = r.__class__
     if kind in (Withdrawal, TransferOut):
-        what = CASH if kind is Withdrawal else UNKNOWN_TRANSFER
-        if r.counterparty is not UNSET:
-            what = _WHAT.get((r.counterparty.kind, kind is TransferOut), -1)
-        if what >= 0:
+        whats = WITHDRAWN if kind is Withdrawal else TRANSFERRED
+        what = whats.get("" if r.counterparty is UNSET else r.counterparty.kind)
+        if what is not None:
             _add_out(conduct, r, day, what)
     elif kind is PayrollCredited:
         more_of(conduct).payrolls += (day, r.source, r.event_id)
@@ -257,10 +262,7 @@ def forget_outs(conduct: Conduct, closed: Day, keep_all_from: Day, keep_from: Da
 
 def is_worth_naming(amount: int, what: int, worth: int) -> bool:
     """Whether money out is named also on days behind its own."""
-    return amount >= worth or what in _DRIFTS
-
-
-_DRIFTS = frozenset(_WHAT[kind, True] for kind in OUTSIDE)
+    return amount >= worth or what in DRIFTS
 
 
 def forget_more(more: More, keep_from: Day, payrolls_from: Day) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import UNSET
 
 from aggregates import account as accounts
-from aggregates.conduct import ACT, CASH, UNKNOWN_TRANSFER, add_activity, conduct_of, more_of, note_single
+from aggregates.conduct import ACT, DRIFTS, TRANSFERRED, WITHDRAWN, add_activity, conduct_of, more_of, note_single
 from aggregates.dates import PLACES, Day
 from aggregates.shard import Shard
-from aggregates.triggers.memory import CHANGED, PAID, SPENT
+from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, SPENT
 from events.codec import DAYS, SOURCES
 from events.transactions import CREDITS, DEBITS, AccountOpened, Deposit, PayrollCredited, TransferOut, Withdrawal
 
@@ -33,14 +33,19 @@ _SIGNS_OF_LIFE = (_OUT, _ACTIVE_CREDIT)
 
 
 def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more than what it does
-    shard: Shard, records: Iterator[tuple[int, Any]], odd: Container[int], latest: Day, today: Day = 0
+    shard: Shard,
+    records: Iterator[tuple[int, Any]],
+    odd: Container[int],
+    latest: Day,
+    today: Day = 0,
+    personal: list[int] | None = None,
 ) -> tuple[int, Any] | None:
     """Take records up to the first that wants a closer look -> its place and itself, untouched; None: all were taken.
 
     records: (place, record) in order; odd: places of those that want a closer look whatever they are, among them all whose
     `occurred_at` is not well formed; latest: the last value date that is not too far ahead for any of the others (DOMAIN
-    §3); today: date of `occurred_at` of all of them, 0 if there are several. What was taken has no personal field and
-    decided nothing.
+    §3); today: date of `occurred_at` of all of them, 0 if there are several; personal: the places of what was taken and has
+    personal fields are put here, None: it wants a closer look. What was taken decided nothing.
     """
     everyone, moves = shard.customers.all, shard.moves
     currency, last_closed, last_closed_end = shard.currency, shard.last_closed, shard.last_closed_end
@@ -60,11 +65,14 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             or at in odd
             or r.currency != currency
             or r.booked_on is not UNSET
-            or r.counterparty is not UNSET
-            or r.memo is not UNSET
             or r.ext is not UNSET
             or r.sealed is not UNSET
         ):
+            found = at, r
+            break
+        other = r.counterparty
+        is_personal = other is not UNSET or r.memo is not UNSET
+        if is_personal and personal is None:
             found = at, r
             break
         if r.value_date != date or r.source != source:
@@ -96,7 +104,12 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
         if conduct is None:
             conduct = conduct_of(customer)  # type: ignore[arg-type]
         amount = r.amount
-        out = conduct.out + amount if kind == _OUT else conduct.out
+        out, what = conduct.out, None
+        if kind == _OUT:
+            whats = WITHDRAWN if r.__class__ is Withdrawal else TRANSFERRED
+            what = whats.get("" if other is UNSET else other.kind)
+            if what is not None:
+                out += amount
         if out >= floor:
             found = at, r
             break
@@ -119,9 +132,10 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
         if not conduct.marks:
             active[customer.id] = None  # type: ignore[union-attr]
         conduct.marks |= mark
-        if kind == _OUT:
+        if what is not None:
             conduct.out = out
-            what = CASH if r.__class__ is Withdrawal else UNKNOWN_TRANSFER
+            if what in DRIFTS and mark == SPENT:
+                conduct.marks |= DRIFTED
             conduct.outs.extend((day, amount, what, source, r.event_id))
         elif kind == _SALARY:
             note_single(conduct, r, day)
@@ -135,6 +149,8 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
                 add_activity(conduct, on, source, r.event_id)
         if is_late:
             more_of(conduct).late += (source, r.event_id)
+        if is_personal:
+            personal.append(at)  # type: ignore[union-attr]
     if count:
         shard.count(source, date, net, count)
     return found

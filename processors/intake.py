@@ -197,13 +197,14 @@ class Intake(Erasing, ClosingDays):
         self._hold(origin, places)
         run = enumerate(records)
         waits = 0  # records from here on were taken, decided nothing and are not in the block yet
+        personal: list[int] = []  # those of them that are not stored as they came
         try:
-            while (found := take_plain(self.shard, run, batch.odd, batch.latest, batch.today)) is not None:
+            while (found := take_plain(self.shard, run, batch.odd, batch.latest, batch.today, personal)) is not None:
                 at, record = found
                 outcome = self._take_open(at, record)
                 if outcome is NOTHING:
                     continue
-                self._append_plain(shortest, waits, at)
+                self._append_plain(shortest, waits, at, personal)
                 if outcome is not None:
                     self._took(origin, places, at, lines[at], record, record, outcome)
                 elif record is not None:
@@ -211,9 +212,10 @@ class Intake(Erasing, ClosingDays):
                     self._take_one(origin, places, at, lines[at], shortest[at], record)
                 waits = at + 1
         except Exception:
-            self._judging = next(run, (len(records), None))[0] - 1
+            if self._judging is None:
+                self._judging = next(run, (len(records), None))[0] - 1
             raise
-        self._append_plain(shortest, waits, len(records))
+        self._append_plain(shortest, waits, len(records), personal)
         self._reach(origin, places, len(lines))
         if more:
             self._gather(self.log.head().block + 1)
@@ -221,16 +223,21 @@ class Intake(Erasing, ClosingDays):
             self.commit()
         self._mark = None  # what is decided between batches has none
 
-    def _append_plain(self, shortest: list[bytes], start: int, end: int) -> None:
-        """Put a run of records that were taken and decided nothing into the block."""
+    def _append_plain(self, shortest: list[bytes], start: int, end: int, personal: list[int]) -> None:
+        """Put a run of records that were taken and decided nothing into the block; `personal` is empty then."""
         if start == end:
             return
-        self._together = True
         batch, at = self._batch, len(self._lines)
+        lines = shortest[start:end]
+        for place in personal:
+            self._judging = place
+            lines[place - start] = codec.encode(kept(batch.records[place], self.shard.erased, self.vault))
+        personal.clear()
+        self._judging, self._together = None, True
         ids = [record.customer_id for record in batch.records[start:end]]
         self.touched.update(ids)
         batch.placed[start:end] = np.arange(at, at + end - start)
-        self._lines += shortest[start:end]
+        self._lines += lines
         self._customers.extend(map(crc32, map(str.encode, ids)))
         self._together = False
 

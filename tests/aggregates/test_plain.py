@@ -1,5 +1,7 @@
 """Many plain records at a time are taken as each of them by itself would be, and what is not plain is left."""
 
+from typing import get_args
+
 import pytest
 
 from aggregates.dates import day_of
@@ -10,9 +12,9 @@ from aggregates.shard import Shard
 from aggregates.triggers import catalog
 from events import codec
 from events.decisions import TriggersActivated
-from events.fields import Record
+from events.fields import CounterpartyKind, Record
 from tests.dsl.bank import freeze, given, state_of
-from tests.dsl.records import closed, closed_through, deposit, opened, record, withdrawal
+from tests.dsl.records import closed, closed_through, deposit, money, opened, record, withdrawal
 
 MANY = [
     deposit("C1", "A1", "100.00", on="2026-02-03", id="p1"),
@@ -27,13 +29,18 @@ MANY = [
     opened("C1", "A3", on="2026-02-05", id="p10", category="fund", source="funds"),
     opened("C3", "D2", on="2026-02-04", id="p11", at="2026-02-05"),
     opened("C5", "F1", on="2026-02-01", id="p12"),
+    *(
+        money(name, "C2", "B1", "0.10", on=on, id=f"{name} {kind} {on}", at="2026-02-05", counterparty={"kind": kind})
+        for name in ("deposit", "payroll_credited", "withdrawal", "transfer_out")
+        for kind in get_args(CounterpartyKind)
+        for on in ("2026-02-03", "2026-02-04")
+    ),
+    deposit("C1", "A1", "1.00", on="2026-02-04", id="p13", memo="rent"),
 ]
 NOT_PLAIN = {
     "another type": closed("C1", "A1", on="2026-02-03"),
     "another currency": deposit("C1", "A1", "1.00", on="2026-02-03", currency="USD"),
     "booked on another day": deposit("C1", "A1", "1.00", on="2026-02-03", booked_on="2026-02-04"),
-    "a memo": deposit("C1", "A1", "1.00", on="2026-02-03", memo="rent"),
-    "a counterparty": deposit("C1", "A1", "1.00", on="2026-02-03", counterparty={"kind": "cash"}),
     "what only the log writes": deposit("C1", "A1", "1.00", on="2026-02-03", sealed="AA=="),
     "a closed month": deposit("C1", "A1", "1.00", on="2026-01-15"),
     "a date never seen": deposit("C1", "A1", "1.00", on="2026-02-30", at="2026-02-28"),
@@ -82,7 +89,12 @@ def shard(through: str = "2026-01-31") -> Shard:
 
 def taken(of: Shard, *records: Record, latest: str = "2026-02-04", odd: tuple[int, ...] = ()) -> int | None:
     """Place of the first that was left; `latest`: as if this was the last value date that is right for all."""
-    found = take_plain(of, enumerate(records), odd, day_of(latest))
+    personal: list[int] = []
+    found = take_plain(of, enumerate(records), odd, day_of(latest), 0, personal)
+    seen = records[: None if found is None else found[0]]
+    assert personal == [
+        at for at, each in enumerate(seen) if b'"counterparty"' in (line := codec.encode(each)) or b'"memo"' in line
+    ]
     if found is None:
         return None
     assert found[1] is records[found[0]]
@@ -108,6 +120,13 @@ def test_what_is_not_plain_is_left_untouched(why: str) -> None:
     assert taken(found, first, NOT_PLAIN[why], *rest) == 1, why
     take(expected, first)
     assert state_of(found) == state_of(expected)
+
+
+@pytest.mark.parametrize("personal", [{"memo": "rent"}, {"counterparty": {"kind": "cash"}}])
+def test_what_is_personal_is_left_where_nobody_seals_it(personal: dict[str, object]) -> None:
+    assert take_plain(
+        shard(), enumerate([deposit("C1", "A1", "1.00", on="2026-02-03", **personal)]), (), day_of("2026-02-04")
+    )
 
 
 def test_what_is_odd_is_left_whatever_it_is() -> None:

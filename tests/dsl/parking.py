@@ -25,7 +25,7 @@ from processors.faults import Faults
 from processors.intake import Origin
 from processors.keeper import Keeper
 from processors.owner import Lines, Owner, Unpark
-from processors.ports import Mark
+from processors.ports import Mark, Seal
 from processors.stored import Line, decode_lines
 from tests.dsl.bank import state_of
 from tests.dsl.door import FILE, NAME, MemoryIds, MemoryLog, MemorySeal
@@ -180,7 +180,7 @@ class Failing:
 
         def failing(shard: Shard, run: Iterable[tuple[int, Any]], odd: Container[int]) -> Iterator[tuple[int, Any]]:
             for at, record in run:
-                if at not in odd and isinstance(record, _PLAIN) and getattr(record, "memo", UNSET) is UNSET:
+                if at not in odd and isinstance(record, _PLAIN):
                     judged(shard, record)
                 yield at, record
 
@@ -189,7 +189,7 @@ class Failing:
         self._patch.setattr(
             intake,
             "take_plain",
-            lambda shard, run, odd, *days: take_plain(shard, failing(shard, run, odd), odd, *days),
+            lambda shard, run, odd, *more: take_plain(shard, failing(shard, run, odd), odd, *more),
         )
 
     def at_close(self, customer_id: str) -> None:
@@ -201,6 +201,17 @@ class Failing:
             return aum_sum(customer, month)
 
         self._patch.setattr(closing, "aum_sum", summed)
+
+    def sealing(self, event_id: str) -> None:
+        """Sealing a record fails."""
+        keep = intake.kept
+
+        def kept(record: Record, erased: Container[str], vault: Seal) -> Record:
+            if self._fails and record.event_id == event_id:
+                raise ZeroDivisionError("三月房租")
+            return keep(record, erased, vault)
+
+        self._patch.setattr(intake, "kept", kept)
 
     def packing(self, customer_id: str) -> None:
         """Putting a block together fails where it holds a record of a customer that was taken in bulk."""

@@ -70,12 +70,25 @@ def test_the_line_says_where_it_failed_and_nothing_personal(owned: Owned, failin
     assert (first.file, first.line, first.topic) == ("door.jsonl", 5, "bank.transactions.v1")
     assert first.error == "ZeroDivisionError"
     assert first.place is not None
-    assert first.place.startswith("processors.intake._take")
+    assert first.place.startswith("aggregates.plain.take_plain")
     assert (second.event_id, second.error, second.place) == ("d3", None, None)
     assert owned.vault.open("C1", b64decode(first.original), b"parked\0core\0d1") == bad
     stored = b"\n".join(block.body for block in owned.log.blocks())
     assert "张小明".encode() not in stored
     assert "三月房租".encode() not in stored
+
+
+@pytest.mark.parametrize("behind", [[], [stated("C9", "A9", "1.00", on="2026-01-05", id="b1")]])
+def test_what_fails_as_it_is_sealed_is_named_at_once(owned: Owned, failing: Failing, behind: list[Record]) -> None:
+    """behind: what wants a closer look, so that the others are sealed before it is judged."""
+    batch: list[bytes | Record] = [
+        codec.encode(msgspec.structs.replace(paid(1 + each % 3, each), memo="三月房租")) for each in range(9)
+    ]
+    failing.sealing("d4")
+    assert owned.send(*batch, *behind) == (7, 0, len(behind), 2)
+    assert [(each.event_id, each.error) for each in owned.parked()] == [("d4", "ZeroDivisionError"), ("d7", None)]
+    assert owned.restarts == 1
+    owned.check_rebuild()
 
 
 def test_what_only_fails_as_a_block_is_put_together_is_found_by_halves(owned: Owned, failing: Failing) -> None:
