@@ -47,7 +47,7 @@ from processors.archive import LINE_BITS, Archive, key_of
 from processors.batch import Batch
 from processors.closes import looked_at
 from processors.closing_days import ClosingDays
-from processors.erased import is_same, kept, sealed_original
+from processors.erased import is_same, is_stored, kept, sealed_original
 from processors.erasing import Erasing
 from processors.faults import Faults
 from processors.history import History
@@ -316,11 +316,12 @@ class Intake(Erasing, ClosingDays):
         self._took(origin, places, at, line, record, stored, outcome)
 
     def _is_in_log(self, at: int, shortest: bytes, record: Record | Refusal) -> bool:
-        """Whether the log holds a record byte for byte: most duplicates, and nothing is wrong with these."""
+        """Whether the log holds a record to the byte, seals apart: most duplicates, and nothing is wrong with these."""
         known = self._batch.known.get(at)
         if known is None or not isinstance(record, Record) or record.sealed is not UNSET:
             return False
-        return any(map(shortest.__eq__, map(self.archive.raw, known)))
+        lines = list(map(self.archive.raw, known))
+        return shortest in lines or is_stored(record, lines, self.shard.erased, self.vault)
 
     def _refused(self, line: bytes, record: Record | Refusal) -> Refusal | None:
         """What is wrong with a record in itself."""

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from events import decisions
 from events.catalog import RECORDS
-from events.codec import hints, metas, part_of
+from events.codec import encode, hints, metas, part_of
 from events.decisions import Decision
 from events.fields import CustomerRecord, Record
 from processors.ports import LogNewer, Seal
@@ -112,6 +112,21 @@ def seal(record: Record, vault: Seal) -> Record:
     return msgspec.structs.replace(record, **changes, sealed=b2a_base64(sealed, newline=False).decode())
 
 
+def is_at(line: bytes, record: Record, vault: Seal) -> bool:
+    """Whether a line of the log is, seal apart, to the byte what storing a record makes of it.
+
+    Most duplicates are: so much quicker than ``same``, which says what the others are. Raises LogNewer and what the vault raises.
+    """
+    hidden, changes = _parted(record)
+    if not hidden:
+        return encode(record) == line
+    stored = decode_line(line)
+    if type(stored) is not type(record) or stored.sealed is UNSET:
+        return False
+    public = msgspec.structs.replace(record, **changes, sealed=stored.sealed)
+    return encode(public) == line and _plaintext(stored, vault) == msgspec.json.encode(hidden)
+
+
 def same(stored: Record, record: Record, vault: Seal) -> bool:
     """Whether a record as stored has the content of one that came in; 1, 1.0 and true are not the same."""
     if type(stored) is not type(record):
@@ -123,11 +138,13 @@ def same(stored: Record, record: Record, vault: Seal) -> bool:
 
 def opened(record: Record, vault: Seal) -> dict[str, Any]:
     """A stored record's personal fields. Raises what the vault raises, for instance when the key was destroyed."""
-    if record.sealed is UNSET:
-        return {}
-    owner = record.customer_id if isinstance(record, CustomerRecord) else ""
-    fields: dict[str, Any] = msgspec.json.decode(vault.open(owner, b64decode(record.sealed), _context(record)))
+    fields: dict[str, Any] = {} if record.sealed is UNSET else msgspec.json.decode(_plaintext(record, vault))
     return fields
+
+
+def _plaintext(stored: Record, vault: Seal) -> bytes:
+    owner = stored.customer_id if isinstance(stored, CustomerRecord) else ""
+    return vault.open(owner, b64decode(str(stored.sealed)), _context(stored))
 
 
 def content(record: Record, hidden: dict[str, Any] | None = None) -> dict[str, Any]:
