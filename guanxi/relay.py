@@ -14,18 +14,19 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from events.catalog import REJECTED, RETENTION_TRIGGERS, TIER_CHANGES
+from guanxi.aside import Aside, Result
+from infra.kafka_client import is_nowhere
 from infra.kafka_output import KafkaOutput
 from infra.postgres_tail import PostgresTail
 from processors.handover import Handover
-from processors.ports import LogUnusable
-from processors.relay import Batch, Fenced, LogTail, NotWritten, Output, OutputAway, Position, Reading
+from processors.ports import LogUnusable, NotYet
+from processors.relay import Batch, Fenced, LogTail, NotWritten, Output, OutputAway, OutputUnusable, Position, Reading
 
 LOOK_SECONDS: Final = 1.0
 """A writer that dies right behind its commit wakes nobody: the log is looked at this often."""
@@ -36,12 +37,11 @@ LOOK_BUSY_SECONDS: Final = 5.0
 STANDING_SECONDS: Final = 5.0
 """A position behind which nothing was published is written this often: it saves reading again."""
 STOP_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 1.0
 """Who waits for its turn looks this often whether the other one is gone."""
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
-
-Result = TypeVar("Result")
 
 
 class Published(msgspec.Struct):
@@ -64,7 +64,7 @@ class _Stopped(Exception):
 class Relay:
     """See the module. log, kafka: addresses.
 
-    patient: keep trying also where the first attempt fails; once: end when everything in the log is published;
+    patient: wait for a broker, a database or a log that is not there yet; once: end when everything in the log is published;
     transactions: publish each message exactly once; say: told of trouble, and of its end, in one line each. waits: for its
     turn while another relay publishes the log, else that one is shut out. accept_restored: publish from the beginning what a
     restored log no longer holds as it was published. handover: of who writes the log in this process; the same loop's.
@@ -87,10 +87,10 @@ class Relay:
         self._url, self._kafka, self._transactions = log, kafka, transactions
         self._accept_restored, self._patient, self._once = accept_restored, patient, once
         self._waits, self._say, self._handover = waits, say, handover
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
+        self._thread = Aside("relay")
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        self._began = False
+        self._began = self._at_work = False
         self._looked_at = 0.0
         self._pause = FIRST_PAUSE_S
 
@@ -105,13 +105,15 @@ class Relay:
         LogUnusable and OutputAway where it could not even begin.
         """
         if self._task is not None:
-            await asyncio.shield(self._task)
+            await asyncio.wait([self._task])
+            if not (self._task.cancelled() and self._stopping.is_set()):
+                self._task.result()
 
     async def stop(self) -> None:
         """End it, behind the batch that is being published unless that takes long; see `ended` for what went wrong."""
         self._stopping.set()
         if self._task is not None:
-            _, late = await asyncio.wait([self._task], timeout=STOP_SECONDS)
+            _, late = await asyncio.wait([self._task], timeout=STOP_SECONDS if self._at_work else 0)
             for task in late:
                 task.cancel()
                 await asyncio.wait([task])
@@ -127,14 +129,14 @@ class Relay:
                 except NotWritten:
                     pass  # what was published ends before; the log says how it goes on
                 except (LogUnusable, OutputAway) as error:
-                    if not (self._began or self._patient):
-                        raise
+                    if not self._began:
+                        await self._look_whether_it_may_come(error)
                     self._troubled(str(error))
                     await self._rest()
                 except _Stopped:
                     return
         finally:
-            self._thread.shutdown(wait=False)
+            self._thread.close()
 
     @contextlib.asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[LogTail, Output, Reading]]:
@@ -151,8 +153,17 @@ class Relay:
         finally:
             if self._handover is not None:
                 self._handover.leave()
+            self._at_work = False
             await output.close()
-            await self._aside(log.close)
+            with contextlib.suppress(TimeoutError):  # its thread may wait for a server that stands still
+                await asyncio.wait_for(self._aside(log.close), CLOSE_SECONDS)
+
+    async def _look_whether_it_may_come(self, error: LogUnusable | OutputAway) -> None:
+        """Raises what is not worth waiting for before anything was published: the error, or what is behind it."""
+        if not (self._patient and isinstance(error, NotYet)):
+            raise error
+        if isinstance(error, OutputAway) and await is_nowhere(self._kafka):
+            raise OutputUnusable(f"{self._kafka}: there is no host of this name; give another --kafka") from error
 
     async def _turn(self, log: PostgresTail) -> None:
         """Wait until no other relay of the log is at work. Raises Fenced where it is to end instead, _Stopped."""
@@ -173,6 +184,7 @@ class Relay:
         unwritten: dict[int, Position] = {}
         written_at = time.monotonic()
         self._recovered()
+        self._at_work = True
         waits = False
         handover = self._handover
         if handover is not None:
@@ -218,7 +230,7 @@ class Relay:
         self._pause = FIRST_PAUSE_S
 
     def _troubled(self, why: str) -> None:
-        if self.published.trouble is None:
+        if self.published.trouble != why:
             self._say(f"{why}; trying again until then")
         self.published.trouble = why
 
@@ -236,7 +248,7 @@ class Relay:
 
     async def _aside(self, call: Callable[[], Result]) -> Result:
         """Run what waits for the database in the relay's own thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        return await self._thread.run(call)
 
 
 def _next(log: LogTail, reading: Reading, *, waits: bool, looks: bool = False) -> Batch:

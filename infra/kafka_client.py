@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from typing import Any, Final
 
 from aiokafka import errors
@@ -15,6 +16,22 @@ NEEDS_A_PERSON: Final = (
     errors.RecordTooLargeError,
 )  # fmt: skip
 """Trying again does not help against these."""
+
+
+_NO_SUCH_HOST: Final = (socket.EAI_NONAME, socket.EAI_NODATA)
+
+
+async def is_nowhere(address: str) -> bool:
+    """Whether no name in an address, `host:port`, several with commas, is that of a host: it was mistyped."""
+    for each in address.split(","):
+        host, _, port = each.strip().rpartition(":")
+        try:
+            await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port))
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_HOST:
+                continue
+        return False
+    return True
 
 
 async def partitions(producer: Any, *topics: str) -> dict[str, int]:

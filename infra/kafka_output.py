@@ -82,7 +82,7 @@ class KafkaOutput:
             self._partitions = await partitions(producer, *_TOPICS)
             for topic in _TOPICS:
                 if topic not in self._partitions:
-                    raise OutputUnusable(
+                    raise OutputAway(  # which is also what a broker says that has just been started
                         f"{self._address}: there is no topic {topic}; make it as infra/cluster/topics.txt says"
                     )
             # Whoever was shut out has ended its transaction by now, one way or the other.

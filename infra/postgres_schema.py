@@ -23,7 +23,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from infra.postgres_session import Address, Session, address_of, failure
 from infra.postgres_tables import MIGRATIONS, journal
 from infra.postgres_view_tables import view_grants
-from processors.ports import LogDamaged, LogUnusable
+from processors.ports import LogAway, LogDamaged, LogUnusable
 
 MOST_SHARDS: Final = 4096
 NO_LOG: Final = "no log is here; let its owner make it first, with guanxi log create"
@@ -107,7 +107,7 @@ def identity_of(session: Session, shown: str) -> Identity:
             "SELECT to_regclass(%s) IS NULL AS missing", (f"{session.schema}.migration",)
         ).fetchone()
         if found is None or found["missing"]:
-            raise LogUnusable(f"{shown}: {NO_LOG}")
+            raise LogAway(f"{shown}: {NO_LOG}")
         step = connection.execute(
             SQL("SELECT MAX(version) AS version, MAX(needs) AS needs FROM {}.migration").format(where)
         ).fetchone()

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Format, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from processors.ports import LogDamaged, LogUnusable
+from processors.ports import LogAway, LogDamaged, LogUnusable
 
 SCHEMA: Final = "guanxi"
 """Where a log is unless its URL names another schema."""
@@ -58,6 +58,12 @@ _TURNED_AWAY = (
     ('role "', "28"),
     ('database "', "3D000"),
 )
+_AWAY = ("08", "57P", "53300")
+"""SQLSTATEs of a server that is started, stopped or lost, or is full."""
+# Without a code and not cured by waiting: what the client itself makes of the address.
+_NEVER = (
+    "Name or service not known", "No address associated with hostname", "invalid ", "does not support SSL", "certificate",
+)  # fmt: skip
 # What the server should not leave at "for ever" or "not durable"; what is set on purpose stays.
 _SETTINGS = (
     ("statement_timeout", "0", f"{STATEMENT_SECONDS}s"),
@@ -113,7 +119,9 @@ def failure(where: str, error: BaseException, do: str = "") -> LogUnusable | Log
         return LogDamaged(f"{where}: {said}; the server's files are damaged: restore the log from a copy")
     advice = next((told for prefix, told in _ADVICE if state.startswith(prefix)), "")
     advice = advice or ("" if state else "check that the server runs and can be reached")
-    return LogUnusable(f"{where}: {'; '.join(filter(None, (said, do, advice)))}")
+    told = f"{where}: {'; '.join(filter(None, (said, do, advice)))}"
+    away = state.startswith(_AWAY) if state else not any(words in said for words in _NEVER)
+    return LogAway(told) if away and isinstance(cause, psycopg.OperationalError) else LogUnusable(told)
 
 
 class _BinaryCursor(Cursor[DictRow]):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from processors.ports import Input
+from processors.ports import Input, NotYet
 from processors.positions import Found, Stand
 
 Assigned = Callable[[frozenset[Input]], Awaitable[None]]
@@ -27,7 +27,7 @@ class Fetched(msgspec.Struct):
     size: int
 
 
-class InputsUnusable(Exception):
+class InputsUnusable(NotYet):
     """The broker cannot be reached or used: where, why, what to do. What was joined is to be left and joined anew."""
 
 
@@ -85,6 +85,12 @@ class Inputs(Protocol):
 
     async def say(self, positions: Mapping[Input, int]) -> None:
         """Tell the broker how far each was taken, for its tools alone; a failure is not told."""
+
+
+def missing_of(partitions: Mapping[str, int]) -> str:
+    """Which of some topics are not there, by how many partitions each has; empty: none."""
+    missing = ", ".join(topic for topic, count in partitions.items() if not count)
+    return missing and f"there is no topic {missing}; make it as infra/cluster/topics.txt says"
 
 
 def against(given: frozenset[Input], topics: Sequence[str], shards: int, log: str) -> Unfit | None:

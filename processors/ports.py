@@ -64,8 +64,16 @@ class LogBusy(Exception):
     """Another process writes this log; the message says which and what to do."""
 
 
+class NotYet(Exception):
+    """What is asked for is not there, and may come by itself: who starts waits for it. Mixed into what ports raise."""
+
+
 class LogUnusable(Exception):
     """The log cannot be opened or written: where, why, what to do."""
+
+
+class LogAway(LogUnusable, NotYet):
+    """The server does not answer, or lets nobody in just now; or nobody has made the log yet."""
 
 
 class LostShard(Exception):

@@ -14,7 +14,7 @@ import msgspec
 from processors.handover import Handed
 from processors.history import stamp_of_block
 from processors.outgoing import Message, messages_of
-from processors.ports import Block
+from processors.ports import Block, NotYet
 
 MOST_MESSAGES = 2_000
 MOST_BYTES = 4 << 20
@@ -105,7 +105,7 @@ class Output(Protocol):
         """Let go of it, at once; what was not put is not published."""
 
 
-class OutputAway(Exception):
+class OutputAway(NotYet):
     """Messages cannot be published now; later they can."""
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import mode
 
-from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against
+from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against, missing_of
 from processors.ports import Input, LogNewer, LogUnusable
 from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
@@ -78,14 +78,18 @@ class Taking(mode.Service):
         self._given, self._times_given = False, 0
         self._folding: asyncio.Event | None = None
         self._silent = False
+        self._not_joined: InputsUnusable | None = None
         self.trouble = ""
         """Why nothing at all is read; empty while all is well."""
 
     # ------------------------------------------------------------------------------------------ life
 
     async def on_start(self) -> None:
-        """Join the group. Raises Unfit, InputsUnusable."""
-        await self._join()
+        """Join the group, now or when the broker is there again. Raises Unfit."""
+        try:
+            await self._join()
+        except InputsUnusable as unusable:
+            self._not_joined = unusable
 
     async def _join(self) -> None:
         await self._check_partitions()
@@ -93,8 +97,10 @@ class Taking(mode.Service):
 
     async def _check_partitions(self) -> None:
         found = await self._inputs.partitions()
+        if missing := missing_of(found):  # which is also what a broker says that has just been started
+            raise InputsUnusable(missing)
         if set(found.values()) != {self._shards.count}:
-            said = ", ".join(f"{topic} has {n}" if n else f"{topic} is missing" for topic, n in found.items())
+            said = ", ".join(f"{topic} has {n}" for topic, n in found.items())
             raise Unfit(
                 f"partitions: {said}, the log {self._name} has {self._shards.count} shards, and all have to be the same; "
                 "make the topics with as many partitions as the log has shards"
@@ -149,6 +155,8 @@ class Taking(mode.Service):
 
     @mode.Service.task
     async def _read(self) -> None:
+        if self._not_joined is not None:
+            await self._join_anew(self._not_joined)
         while not self.should_stop:
             full = any(slot.full for slot in self._slots.values())
             if not self._free.is_set():
@@ -216,6 +224,8 @@ class Taking(mode.Service):
                     slot.reading = False
             await self._inputs.leave()
             await self.sleep(wait_s(failures))
+            if self._ending():
+                return
             try:
                 await self._join()
             except Unfit as unfit:

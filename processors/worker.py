@@ -8,7 +8,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -16,10 +15,9 @@ import mode
 from faust.app.base import BootStrategy
 from faust.web import Request, Response, View
 
-from processors.inputs import Unfit
 from processors.keeper import uncollected
 
-Make = Callable[[Callable[[Unfit], None]], Sequence[mode.Service]]
+Make = Callable[[Callable[[Exception], None]], Sequence[mode.Service]]
 """Makes the services of a worker inside of its event loop, given what ends it."""
 
 
@@ -44,6 +42,9 @@ class _Boot(BootStrategy):
 
 class _App(faust.App):
     BootStrategy = _Boot
+
+    def _create_directories(self) -> None:
+        """None: there are no tables."""
 
 
 class _Shell(faust.Worker):
@@ -83,12 +84,11 @@ class _Shell(faust.Worker):
         pass
 
 
-def make_app(name: str, kafka: str, data: Path, web_host: str, web_port: int) -> faust.App:
-    """The app of one process. name: of the group; data: a folder that Faust may make; web_port: 0 for no page."""
+def make_app(name: str, kafka: str, web_host: str, web_port: int) -> faust.App:
+    """The app of one process. web_port: 0 for no page."""
     return _App(
         name,
         broker=";".join(f"kafka://{each.strip()}" for each in kafka.split(",")),
-        datadir=data,
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,
@@ -116,16 +116,16 @@ def page(app: faust.App, path: str, status: Callable[[], Awaitable[dict[str, Any
 
 
 def run(app: faust.App, make: Make) -> int | None:
-    """Run until a signal ends it -> which one. Raises Unfit, or what else ended it."""
+    """Run until a signal ends it -> which one. Raises what it was given up for, or what else ended it."""
     with uncollected():
         return asyncio.run(_run(app, make))
 
 
 async def _run(app: faust.App, make: Make) -> int | None:
-    unfit: list[Unfit] = []
+    given_up: list[Exception] = []
 
-    def give_up(why: Unfit) -> None:
-        unfit.append(why)
+    def give_up(why: Exception) -> None:
+        given_up.append(why)
         shell.end()
 
     services = make(give_up)
@@ -136,8 +136,8 @@ async def _run(app: faust.App, make: Make) -> int | None:
         await shell.start()
     finally:
         await shell.end()  # it has only begun to stop: what is left undone now would be cancelled
-    if unfit:
-        raise unfit[0]
+    if given_up:
+        raise given_up[0]
     if shell.crash_reason is not None:
         raise shell.crash_reason
     return shell.ended_by

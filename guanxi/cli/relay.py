@@ -30,7 +30,15 @@ def command(asked: Asked, kafka: str, no_transactions: bool, accept_restored: bo
     """
     url = asked.on_postgres("the relay reads a log on PostgreSQL").log
     done = asyncio.run(
-        run(url, kafka, transactions=not no_transactions, accept_restored=accept_restored, once=once, say=say)
+        run(
+            url,
+            kafka,
+            transactions=not no_transactions,
+            accept_restored=accept_restored,
+            once=once,
+            patient=not once,
+            say=say,
+        )
     )
     click.echo(
         f"published {done.tier_changes:,} tier changes · {done.trigger_steps:,} steps of triggers · "

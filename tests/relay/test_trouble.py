@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -178,9 +179,9 @@ def test_what_is_wrong_from_the_start_is_told_at_once(
 ) -> None:
     world = worlds()
 
-    def ended(log: str, kafka: str) -> None:
+    def ended(log: str, kafka: str, *, patient: bool = False) -> None:
         async def run() -> None:
-            relay = Relay(log, kafka)
+            relay = Relay(log, kafka, patient=patient)
             await relay.start()
             await relay.ended()
 
@@ -191,5 +192,9 @@ def test_what_is_wrong_from_the_start_is_told_at_once(
     with pytest.raises(LogUnusable, match="no log is here"):
         ended(f"{postgres_url}?schema=nothing_here", kafka_address)
     monkeypatch.setattr(kafka_output, "_TOPICS", ("nobody.made.this",))
-    with pytest.raises(OutputUnusable, match=r"there is no topic nobody\.made\.this"):
+    with pytest.raises(OutputAway, match=r"there is no topic nobody\.made\.this"):
         ended(world.url, kafka_address)
+    with pytest.raises(OutputUnusable, match=r"there is no host of this name; give another --kafka"):
+        ended(world.url, "no.such.host.invalid:9092", patient=True)
+    with pytest.raises(LogUnusable, match="create the database"):
+        ended(urlsplit(world.url)._replace(path="/no_such_database").geturl(), kafka_address, patient=True)

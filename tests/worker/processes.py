@@ -23,12 +23,13 @@ _MADE.set_forkserver_preload(["guanxi.worker"])
 
 
 class Worker:
-    """A worker that runs. said: what it wrote to stderr so far."""
+    """A worker that runs. said: what it wrote to stderr so far. more: what else ``run_worker`` takes."""
 
-    def __init__(self, url: str, kafka: str, data: Path, prefix: str, policy: Path | None) -> None:
+    def __init__(self, url: str, kafka: str, data: Path, prefix: str, policy: Path | None, **more: int) -> None:
         self._data, self._said = data, data / f"said-{uuid.uuid4().hex}"
         data.mkdir(parents=True, exist_ok=True)
-        self._process: BaseProcess = _MADE.Process(target=_run, args=(url, kafka, data, prefix, policy, self._said))
+        words = (url, kafka, data, prefix, policy, self._said, more)
+        self._process: BaseProcess = _MADE.Process(target=_run, args=words)
         self._process.start()
 
     @property
@@ -67,7 +68,9 @@ class Worker:
         return self._process.exitcode
 
 
-def _run(url: str, kafka: str, data: Path, prefix: str, policy: Path | None, said: Path) -> None:
+def _run(
+    url: str, kafka: str, data: Path, prefix: str, policy: Path | None, said: Path, more: dict[str, int]
+) -> None:  # fmt: skip
     kafka_input.CONNECT_S = PATIENCE_S  # type: ignore[misc]  # a broker that is busy with other tests is not away
     sys.stderr = said.open("a", buffering=1)
     os.dup2(sys.stderr.fileno(), 2)
@@ -77,10 +80,10 @@ def _run(url: str, kafka: str, data: Path, prefix: str, policy: Path | None, sai
             Settings(log=url, policy=policy),
             kafka,
             data=data,
-            web_port=0,
             say=logging.getLogger("guanxi").info,
             prefix=prefix,
             session_s=SESSION_S,
+            **{"web_port": 0, **more},  # type: ignore[arg-type]
         )
     except Exception as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

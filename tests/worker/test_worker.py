@@ -15,6 +15,7 @@ from guanxi.shards import Shards
 from guanxi.simulator.stream import POLICY_FILE, records
 from guanxi.worker import TOPICS
 from infra.postgres_commands import PostgresCommands
+from infra.postgres_schema import create_log
 from infra.postgres_session import Session, address_of
 from infra.postgres_views import PostgresViews
 from infra.sqlite_log import SqliteEventLog
@@ -146,6 +147,7 @@ def test_another_writer_takes_the_shard_meanwhile(world: World) -> None:
 
 def test_topics_and_log_that_do_not_fit_stop_it(worlds: Worlds) -> None:
     world = worlds(partitions=2, topics={TOPICS[2]: 3})
+    create_log(world.url, shards=2)
     worker = world.worker()
     assert worker.ended() == 2
     assert "bank.customers.v1 has 3, the log" in worker.said
