@@ -6,6 +6,7 @@ a header, so that a subscriber may read the content alone.
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 
 import msgspec
 
@@ -15,6 +16,7 @@ from events.decisions import RecordRefused, TierChanged, TriggerMoved
 from processors.ports import Block
 from processors.stored import decode_line
 
+_DIGITS = 12
 _LEAVE = (TierChanged, TriggerMoved, RecordRefused)
 # A line of the log begins with its type, and no record has the type of a decision.
 _LINES = re.compile(
@@ -32,10 +34,10 @@ class Message(msgspec.Struct, frozen=True):
     id: str
 
 
-def messages_of(block: Block, source: str, shard: int, behind: int = 0) -> Iterator[tuple[int, Message]]:
+def messages_of(block: Block, source: str, behind: int = 0) -> Iterator[tuple[int, Message]]:
     """(line in the block, message) of what leaves, in log order, of the lines behind the first so many.
 
-    source: `ce_source`, the log's name in it; shard: number of the block's shard.
+    source: `ce_source`, the log's name in it.
     """
     if block.lines == block.facts:
         return
@@ -50,7 +52,7 @@ def messages_of(block: Block, source: str, shard: int, behind: int = 0) -> Itera
                 case TriggerMoved() as step:
                     yield line, _trigger_step(step, block, source)
                 case RecordRefused() as refusal:
-                    yield line, _refusal(refusal, block, source, f"{shard}:{block.first + line}")
+                    yield line, _refusal(refusal, block, source)
 
 
 def _tier_change(change: TierChanged, block: Block, source: str) -> Message:
@@ -68,8 +70,15 @@ def _trigger_step(step: TriggerMoved, block: Block, source: str) -> Message:
     return Message(RETENTION_TRIGGERS, step.customer_id.encode(), to_json(step.published()), headers, message_id)
 
 
-def _refusal(refusal: RecordRefused, block: Block, source: str, place: str) -> Message:
-    """A refusal has no customer, for what names one may be what is wrong: those of one event are kept together."""
+def _refusal(refusal: RecordRefused, block: Block, source: str) -> Message:
+    """A refusal has no customer, for what names one may be what is wrong: those of one event are kept together.
+
+    Its id is made of where the record stood and of what is said of it. Not of its place in the log: where a log was put
+    back and takes in anew what it lost, other refusals may stand there, and who leaves out what it has would miss them.
+    """
+    stood = (refusal.topic, refusal.partition, refusal.offset) if refusal.file is None else (refusal.file, refusal.line)
+    said = sha256(to_json(refusal.published(""))).hexdigest()[:_DIGITS]
+    place = ":".join(map(str, (*stood, said)))
     about = None if refusal.source is None or refusal.event_id is None else f"{refusal.source}/{refusal.event_id}"
     headers = _headers(source, place, "guanxi.refusal.v1", block.at, about)
     key = None if about is None else about.encode()

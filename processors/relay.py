@@ -234,7 +234,7 @@ class Reading:
         before = self._positions.get(shard)
         behind = before.lines if before is not None and before.block == block.number else 0
         lines, last, taken = block.lines, before.id if before is not None else None, 0
-        for line, message in messages_of(block, self._source, shard, behind):
+        for line, message in messages_of(block, self._source, behind):
             if len(batch.messages) >= MOST_MESSAGES:
                 lines = line
                 self._open[shard] = block
