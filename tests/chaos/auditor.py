@@ -19,12 +19,10 @@ from typing import Any, NamedTuple
 
 from tests.chaos.commanded import OURS, Commanded
 from tests.chaos.judged import judge
+from tests.chaos.published import check_published
 from tests.chaos.written import (
     CALENDAR,
     RECORDS,
-    REJECTED,
-    TIER_CHANGES,
-    TRIGGERS,
     Block,
     Journal,
     Line,
@@ -260,11 +258,16 @@ def _known(record: Line) -> Line:
 
 
 def audit(
-    topics: Topics, journal: Journal, policies: list[dict[str, Any]], *, judges: bool = True, publishes: bool = True
+    topics: Topics,
+    journal: Journal,
+    policies: list[dict[str, Any]],
+    *,
+    judges: bool = True,
+    anew: Mapping[Place, int] | None = None,
 ) -> Tally:
     """Raises Wrong: something was lost, repeated, out of order or not what it must be.
 
-    judges: triggers of a few, too; publishes: what subscribers get, too.
+    judges: triggers of a few, too; anew: offsets of the outgoing topics from which on all was published once more.
     """
     calendar = topics.of(CALENDAR)[0]
     shards = []
@@ -289,10 +292,7 @@ def audit(
         if judges:
             shard.judged(policies)
         steps |= shard.steps()
-    if publishes:
-        published("tier changes", topics.of(TIER_CHANGES), changes, "{customer_id}:{sequence}")
-        published("triggers", topics.of(TRIGGERS), steps, "{customer_id}:trigger-{sequence}")
-        refusals(topics, journal)
+    check_published(topics, changes, steps, of_kind(journal, "record_refused"), anew or {})
     return Tally(
         sum(len(found) for topic in RECORDS for found in topics.of(topic).values()),
         sum(len(shard.facts) for shard in shards) - len(shards) * len(closes[0]),
@@ -302,41 +302,13 @@ def audit(
         sum(map(len, changes.values())),
         sum(map(len, steps.values())),
         sum(shard.commanded.taken for shard in shards),
-        sum(1 for _ in _of(journal, "customer_erased")),
+        sum(1 for _ in of_kind(journal, "customer_erased")),
         sum(map(len, journal.shards)),
     )
 
 
-def published(what: str, there: Mapping[int, list[Message]], wanted: dict[str, list[Line]], id_form: str) -> None:
-    """Each customer's decisions are on their topic as in the log: from 1 on, no gap, none twice, in one partition."""
-    found: dict[str, list[Line]] = defaultdict(list)
-    partitions: dict[str, set[int]] = defaultdict(set)
-    for partition, messages in there.items():
-        for message in messages:
-            change = json.loads(message.value or b"")
-            expect(f"keys of {what}", message.key, change["customer_id"].encode())
-            expect(f"ids of {what}", message.headers.get("ce_id"), id_form.format(**change).encode())
-            found[change["customer_id"]].append(change)
-            partitions[change["customer_id"]].add(partition)
-    for customer, rows in found.items():
-        expect(f"{what}: partitions of {customer}", len(partitions[customer]), 1)
-        numbers = [row["sequence"] for row in rows]
-        expect(f"{what}: published sequence of {customer}", numbers, list(range(1, len(rows) + 1)))
-    expect(f"published {what}", dict(found), wanted)
-
-
-def refusals(topics: Topics, journal: Journal) -> None:
-    """Each refusal is on its topic once."""
-    wanted = Counter(_place(line) for line in _of(journal, "record_refused"))
-    found = Counter(_place(json.loads(m.value or b"")) for ms in topics.of(REJECTED).values() for m in ms)
-    expect("published refusals", found, wanted)
-
-
-def _place(line: Line) -> tuple[Any, ...]:
-    return line.get("topic"), line.get("partition"), line.get("offset"), line["reason"]
-
-
-def _of(journal: Journal, kind: str) -> Iterable[Line]:
+def of_kind(journal: Journal, kind: str) -> Iterable[Line]:
+    """All lines of a kind."""
     return (line for blocks in journal.shards for block in blocks for line in block.lines if line["type"] == kind)
 
 

@@ -1,6 +1,7 @@
 """A copy of the database is put back: the end of the log is lost, and keys of customers erased since lie in the vault again.
 
-The records are on Kafka still. Workers take them in once more, erasures among them, and the keys are gone again.
+The records are on Kafka still. Workers take them in once more, erasures among them, and the keys are gone again. The relay
+stops, for the log is not the one that it published; told to, it publishes all of it again, under the ids of before.
 """
 
 import shutil
@@ -12,12 +13,15 @@ from kafka.errors import KafkaError
 
 from tests.chaos.auditor import Tally, audit
 from tests.chaos.erased import nothing_readable
+from tests.chaos.players import Player
 from tests.chaos.recreated import wait_until_read
 from tests.chaos.stream import Stream
-from tests.chaos.written import Journal, Line, Topics
+from tests.chaos.written import REJECTED, TIER_CHANGES, TRIGGERS, Journal, Line, Place, Topics
 from tests.patience import patiently
 from tests.simulation.auditor import Wrong, expect
 
+OUTGOING: Final = (TIER_CHANGES, TRIGGERS, REJECTED)
+NOTICED: Final = "the log is not the one that was published"
 DAYS: Final = 5
 ERASED: Final = 3
 
@@ -44,12 +48,28 @@ def restore(stream: Stream) -> Tally:
         worker.start()
     journal = Journal(stream.log)
     wait_until_read(stream, journal)
+    anew = _publish_again(stream)
     topics = patiently(Topics(stream.kafka).read, KafkaError)
-    tally = audit(topics, journal.read(), stream.policies, publishes=False)
+    tally = audit(topics, journal.read(), stream.policies, anew=anew)
     for name in ("taken", "refused", "closes", "changes", "erased"):
         expect(f"{name} after a copy was put back", getattr(tally, name), getattr(before, name))
     nothing_readable(stream.log, journal, topics, stream.folder / "data")
     return tally
+
+
+def _publish_again(stream: Stream) -> dict[Place, int]:
+    """Have the relay notice, and then publish everything again -> from which offsets on it did. Raises Wrong."""
+    relay = Player("relay-of-restored", stream.folder, "relay", "--log", stream.log, "--kafka", stream.kafka)
+    relay.start()
+    code = relay.ended()
+    if code != 1 or NOTICED not in relay.last_words():
+        raise Wrong(f"a relay of a log that was put back ends with {code}\n{relay.last_words()}")
+    stands = patiently(Topics(stream.kafka, OUTGOING).read, KafkaError).ends
+    relay.words = (*relay.words, "--accept-restored", "--once")
+    relay.start()
+    if code := relay.ended():
+        raise Wrong(f"a relay that is to publish again ends with {code}\n{relay.last_words()}")
+    return stands
 
 
 def _lines(journal: Journal) -> list[Line]:

@@ -351,6 +351,83 @@ def test_a_right_stream_passes(right: Right) -> None:
     assert tally.closes == 2 * DAYS
 
 
+def publish_again(right: Right) -> dict[tuple[str, int], int]:
+    """As after a restore: all of it once more. The last of each was not known to subscribers before."""
+    anew = {}
+    for topic in (TIER_CHANGES, TRIGGERS, REJECTED):
+        for partition, found in right.topics.of(topic).items():
+            told = [*found]
+            if topic == REJECTED:
+                del found[-1:]
+            else:
+                found[:] = [m for m in found if not is_last(m, told)]
+            anew[topic, partition] = len(told)
+            found += [m._replace(offset=len(told) + at) for at, m in enumerate(told)]
+    right.topics.ends |= {place: at * 2 for place, at in anew.items()}
+    return anew
+
+
+def is_last(message: Message, told: list[Message]) -> bool:
+    """Whether it is its customer's last."""
+    return [m for m in told if m.key == message.key][-1] is message
+
+
+def test_what_is_published_again_after_a_restore_passes(right: Right) -> None:
+    audit(right.topics, right.journal, [POLICY], judges=False, anew=publish_again(right))
+
+
+def again_not(right: Right) -> None:
+    right.changes().pop()
+
+
+def again_twice(right: Right) -> None:
+    found = right.steps()
+    found.append(found[-1]._replace(offset=len(found) + 1_000))
+
+
+def again_otherwise(right: Right) -> None:
+    found = right.changes()
+    found[0] = found[0]._replace(value=(found[0].value or b"").replace(b'"watch": 0', b'"watch": 2'))
+
+
+def again_in_another_partition(right: Right) -> None:
+    found = right.changes()
+    other = next(f for f in right.topics.of(TIER_CHANGES).values() if f is not found)
+    key = next(m.key for m in found if m.headers["ce_id"].endswith(b":2"))
+    assert not any(m.headers["ce_id"].endswith(b":3") for m in found if m.key == key)
+    moved = [m for m in found if m.key == key][-2:]
+    other += [m._replace(offset=m.offset + 10_000) for m in moved]
+    found[:] = [m for m in found if m not in moved]
+
+
+def refusal_again_not(right: Right) -> None:
+    right.topics.messages[REJECTED, 0].pop()
+
+
+def refusal_again_under_another_id(right: Right) -> None:
+    found = right.topics.messages[REJECTED, 0]
+    found[-2] = found[-2]._replace(headers={"ce_id": b"a:1:other"})
+
+
+SPOILT_AGAIN: dict[str, tuple[Callable[[Right], None], str]] = {
+    "a change is not published again": (again_not, "tier changes published once more"),
+    "a step is published again twice": (again_twice, "triggers: published sequence"),
+    "a change was published otherwise": (again_otherwise, "tier changes of .* published before"),
+    "it comes again in another partition": (again_in_another_partition, "in another partition"),
+    "a refusal is not published again": (refusal_again_not, "refusals published once more"),
+    "a refusal comes again under another id": (refusal_again_under_another_id, "id of the refusal"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT_AGAIN)
+def test_it_is_noticed_after_a_restore_when(what: str, right: Right) -> None:
+    spoil, said = SPOILT_AGAIN[what]
+    anew = publish_again(right)
+    spoil(right)
+    with pytest.raises(Wrong, match=said):
+        audit(right.topics, right.journal, [POLICY], judges=False, anew=anew)
+
+
 @pytest.mark.parametrize("what", SPOILT)
 def test_it_is_noticed_when(what: str, right: Right) -> None:
     spoil, said = SPOILT[what]
