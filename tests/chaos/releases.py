@@ -1,16 +1,20 @@
 """Other releases of the programs, each in a folder of its own: one from before, and one to come."""
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.chaos.players import PROJECT
 
 EARLIER: Final = "80181ae330f13779c56362b6609485449b9e9ad2"
-"""The commit that is run beside this one: the newest with the same rules that others may run. Moved on with a release."""
+"""The commit that is run beside this one: of the same rules, and with tables, state and views of another version than ours,
+which is what running beside it tries (``made_of``). To be moved on with a release, or where decisions come to differ."""
 PACKAGES: Final = ("aggregates", "events", "guanxi", "infra", "processors", "projections")
 _RULES: Final = "\nRULES = "
 
@@ -31,6 +35,32 @@ def earlier(folder: Path) -> Path:
     with tarfile.open(fileobj=BytesIO(made.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return folder
+
+
+class MadeOf(NamedTuple):
+    """What a release says of itself: by which rules it decides, and the versions of its tables, its state and its views."""
+
+    rules: int
+    tables: int
+    state: list[int]
+    views: list[int]
+
+
+def made_of(project: Path) -> MadeOf:
+    """What the programs of a release say of themselves."""
+    environ = {**os.environ, "PYTHONPATH": str(project)}
+    said = subprocess.run([sys.executable, "-c", _MADE_OF], env=environ, cwd=project, check=True, capture_output=True)
+    return MadeOf(*json.loads(said.stdout))
+
+
+_MADE_OF: Final = """
+import json
+from aggregates.packing import STATE_SHAPE, STATE_VERSION
+from infra.block import RULES
+from infra.postgres_tables import MIGRATIONS
+from projections.catalog import PROJECTIONS
+print(json.dumps([RULES, MIGRATIONS[-1].version, [STATE_VERSION, STATE_SHAPE], [each.version for each in PROJECTIONS]]))
+"""
 
 
 def later(folder: Path) -> Path:

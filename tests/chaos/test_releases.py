@@ -13,7 +13,7 @@ import pytest
 from infra.block import RULES
 from tests import cluster
 from tests.chaos.players import PROJECT, Player
-from tests.chaos.releases import HistoryMissing, earlier, later
+from tests.chaos.releases import HistoryMissing, earlier, later, made_of
 from tests.chaos.stream import Stream
 
 A_PART, PARTS = 7, 5
@@ -28,6 +28,10 @@ def test_a_shard_goes_to_another_release_and_back_and_is_left_to_a_newer_one() -
     except HistoryMissing as missing:
         warnings.warn(f"NOT TESTED: {missing}", stacklevel=1)
         pytest.skip(str(missing))
+    theirs, ours_is = made_of(before), made_of(PROJECT)
+    assert theirs.rules == ours_is.rules, "what it writes is read"
+    for name in ("tables", "state", "views"):
+        assert getattr(theirs, name) != getattr(ours_is, name), f"nothing is tried of other {name}: another EARLIER"
     stream = Stream(folder, 5, workers=1, partitions=2, customers=10, days=A_PART * PARTS)
     old, ours, newer = (stream.new_worker(f"worker-{p.name}", project=p) for p in (before, PROJECT, to_come))
     try:
