@@ -46,10 +46,12 @@ _ACTS_AT_MOST = ACTIVITY_DAYS_AT_MOST * ACT
 
 
 def touch(shard: "Shard", customer: Customer) -> Conduct:
-    """Something happened to a customer that rules may look at: the next close does."""
+    """Something happened to a customer that rules may look at: the next close does.
+
+    Also one that was parked: its marks are those of a day that closed without it.
+    """
     conduct = conduct_of(customer)
-    if not conduct.marks:
-        shard.active[customer.id] = None
+    shard.active[customer.id] = None
     conduct.marks |= CHANGED
     return conduct
 

@@ -1,9 +1,13 @@
 """A parked customer is left out of the closes of days, and catches up once it is unparked (laws of the log 7)."""
 
-from events.decisions import CustomerUnparked, IntegrityAlerted, RecordParked
+import msgspec
+
+from aggregates.policy import Policy
+from aggregates.triggers.catalog import RULES
+from events.decisions import CustomerUnparked, IntegrityAlerted, RecordParked, TriggerMoved, TriggersActivated
 from tests.dsl.bank import Bank, given
 from tests.dsl.expect import ORDINARY, alert, at_month_close, core, crm, month_restated, special, tier_changed, vip
-from tests.dsl.records import closed_through, deposit, granted, month, opened, stated
+from tests.dsl.records import closed_through, deposit, granted, month, opened, stated, withdrawal
 
 APRIL = closed_through("2026-04-30")
 RICH = opened("C1", "A1", on="2026-04-01", balance="300000.00")
@@ -118,3 +122,25 @@ def test_a_customer_of_whom_nothing_was_taken_and_one_that_a_close_failed_on() -
     bank.evolve(IntegrityAlerted(kind="parked_at_close", customer_id="C1", date="2026-05-31"))
     bank.when(closed_through("2026-05-31")).then()
     assert list(bank.shard.parked) == ["C1"]
+
+
+def test_triggers_are_looked_for_again_by_the_first_close_behind_it() -> None:
+    """Whatever came before, or on the day on which the customer was parked."""
+    for came in ((), (deposit("C1", "A1", "1.00", on="2026-04-02"),)):
+        bank = Bank(Policy())
+        bank.evolve(TriggersActivated(tuple(rule.code for rule in RULES)))
+        bank.given(RICH, closed_through("2026-04-01"), *came)
+        parked(bank).given(closed_through("2026-04-02"))
+        unparked(bank)
+        bank.when(withdrawal("C1", "A1", "90000.30", on="2026-04-03"), closed_through("2026-04-03"))
+        raised = [line.id for line in bank.decisions if isinstance(line, TriggerMoved)]
+        assert raised == ["C1:large_outflow:2026-04-03", "C1:aum_drop:2026-04-03"]
+        bank.check_rebuild()
+
+
+def test_a_close_leaves_what_is_remembered_of_a_parked_customer_as_it_is() -> None:
+    bank = given(RICH, closed_through("2026-04-01"), withdrawal("C1", "A1", "1.00", on="2026-04-02"))
+    before = msgspec.to_builtins(bank.customer().conduct)
+    parked(bank).when(closed_through("2026-04-02"))
+    assert msgspec.to_builtins(bank.customer().conduct) == before
+    bank.check_rebuild()
