@@ -266,9 +266,7 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
 
 
 def forget_days(account: Account, first_month: Month, retained: int) -> None:
-    """Drop the days of closed months that are kept for triggers only."""
-    if not account.rolled:
-        return
+    """Drop the days of closed months that are kept for triggers only. The account was brought to a closed month."""
     if account.valued is not None:
         _forget(account.valued, first_day(max(first_month, account.rolled - retained + 1)))
     else:
@@ -351,12 +349,7 @@ def balance_on(account: Account, day: Day, first_month: Month = 0) -> int | None
     valued = account.valued
     if account.rolled and (valued is None or not valued.day or day < valued.day[0]) and day <= last_day(account.rolled):
         return None
-    balance = account.balance
-    for changed, delta in changes_back(account):
-        if changed <= day:
-            break
-        balance -= delta
-    return balance
+    return balance_back(account, day)
 
 
 def balance_back(account: Account, day: Day) -> int:

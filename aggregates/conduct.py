@@ -213,10 +213,8 @@ def note_reversed(conduct: Conduct, line: PostingReversed) -> None:
     if more is not None:
         _drop(more.payrolls, _named(more.payrolls, PAYROLL, source, event_id), PAYROLL)
         _drop(more.matured, _named(more.matured, MATURED, source, event_id), MATURED)
-        for account_id, said in list(more.maturities.items()):
+        for said in more.maturities.values():
             _drop(said, _named(said, MATURITY, source, event_id), MATURITY)
-            if not said:
-                del more.maturities[account_id]
 
 
 def _named(flat: Sequence[Any], size: int, source: str, event_id: str) -> int:

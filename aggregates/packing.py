@@ -15,19 +15,17 @@ STATE_VERSION = 6
 
 def shape_of(kind: Any) -> int:
     """A number that changes when a struct, or one in it, gets, loses, renames or reorders a field, or changes its type."""
-    return crc32(_shape(inspect.type_info(kind), ()).encode())
+    return crc32(_shape(inspect.type_info(kind)).encode())
 
 
-def _shape(kind: inspect.Type, inside: tuple[type, ...]) -> str:
+def _shape(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.StructType):
-        if kind.cls in inside:
-            return kind.cls.__name__
-        fields = ", ".join(f"{each.encode_name}: {_shape(each.type, (*inside, kind.cls))}" for each in kind.fields)
+        fields = ", ".join(f"{each.encode_name}: {_shape(each.type)}" for each in kind.fields)
         return f"{kind.cls.__name__}({fields})"
     parts = [getattr(kind, name) for name in ("item_type", "key_type", "value_type") if hasattr(kind, name)]
     parts += [*getattr(kind, "item_types", ()), *getattr(kind, "types", ())]
     said = f" {kind.values}" if isinstance(kind, inspect.LiteralType) else ""
-    return f"{type(kind).__name__}[{', '.join(_shape(part, inside) for part in parts)}]{said}"
+    return f"{type(kind).__name__}[{', '.join(map(_shape, parts))}]{said}"
 
 
 STATE_SHAPE = shape_of(Customer)

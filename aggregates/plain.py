@@ -101,8 +101,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             found = at, r
             break
         conduct = customer.conduct  # type: ignore[union-attr]
-        if conduct is None:
-            conduct = conduct_of(customer)  # type: ignore[arg-type]
+        assert conduct is not None  # begun with the first account
         amount = r.amount
         out, what = conduct.out, None
         if kind == _OUT:

@@ -257,8 +257,7 @@ def post_leg(shard: Shard, customer: Customer, account: Account, r: MoneyRecord,
         shard.roll_account(customer, account)
     accounts.post(account, day, delta, shard.first_month, shard.moves)
     conduct = customer.conduct
-    if conduct is None:
-        conduct = conduct_of(customer)
+    assert conduct is not None  # begun with the first account
     note_single(conduct, r, day)
     upkeep.took_money(shard, customer, conduct, r, day)
 

@@ -45,7 +45,7 @@ def find(view: View, parameters: AumDropParameters) -> Iterator[Found]:
     """AUM now against the high of the window; a high of nothing is no high."""
     day = view.day
     now = view.aum(day)
-    high, on = view.high(day - parameters.window_days + 1, day)
+    high, on = view.high(day - parameters.window_days + 1)
     if high > 0 and high >= parameters.high_at_least and parameters.share.at_most(now, high):
         yield Found(iso(day), AumDropEvidence(high=high, high_on=iso(on), now=now, records=()))
 
@@ -71,7 +71,7 @@ def rests(view: View, parameters: AumDropParameters, last: AumDropEvidence | Non
     """
     day, share = view.day, parameters.share
     now = view.aum(day)
-    high, _ = view.high(day - parameters.window_days + 1, day)
+    high, _ = view.high(day - parameters.window_days + 1)
     if high < parameters.high_at_least:
         return Rest(high=max(parameters.high_at_least, 1) - 1)
     if not share.at_most(now, high):

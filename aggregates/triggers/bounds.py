@@ -30,7 +30,7 @@ def bounds_of(shard: "Shard", customer: Customer, view: Seen, before: Bounds, as
     low = high = low_average = high_average = None
     following: list[int | None] = []
     for rule, parameters, bit in shard.asked_of(customer, asked).judged:
-        assert rule.rests is not None  # of those that have bounds
+        assert callable(rule.rests)  # of those that have bounds
         raises = None if life is None else life.raises.get(rule.code)
         last = msgspec.convert(raises[-1].evidence, rule.evidence) if raises else None
         bounds = rule.rests(view, parameters, last)

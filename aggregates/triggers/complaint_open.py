@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day
-from aggregates.triggers.rule import RELATIONS, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import RELATIONS, UNBOUND, AtLeastOne, Evidence, Found, Parameters, Rule, Says
 from aggregates.triggers.view import Complaint, View
 from events.decisions import Cause
 from events.fields import Record
@@ -102,6 +102,6 @@ RULE = Rule(
     on_record=on_record,
     holds=holds,
     records=(ComplaintFiled,),
-    rests=anywhere,
+    rests=UNBOUND,
     needs=RELATIONS,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from aggregates.triggers.rule import LOANS, RELATIONS, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import LOANS, RELATIONS, UNBOUND, AtLeastOne, Evidence, Found, Parameters, Rule, Says
 from aggregates.triggers.view import CreditSign, LoanStep, View
 from events.decisions import Cause
 from events.fields import Record
@@ -102,6 +102,6 @@ RULE = Rule(
     on_record=on_record,
     holds=holds,
     records=(LoanClassified, LoanOverdue, ManagerContact),
-    rests=anywhere,
+    rests=UNBOUND,
     needs=RELATIONS | LOANS,
 )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from aggregates.triggers.rule import RELATIONS, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import RELATIONS, UNBOUND, Evidence, Found, Parameters, Rule, Says
 from aggregates.triggers.view import View
 from events.decisions import Cause
 from events.fields import Record
@@ -59,6 +59,6 @@ RULE = Rule(
     on_record=on_record,
     holds=holds,
     records=(SatisfactionRated,),
-    rests=anywhere,
+    rests=UNBOUND,
     needs=RELATIONS,
 )

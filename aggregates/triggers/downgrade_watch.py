@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aggregates.dates import iso_month, month_of
 from aggregates.outlook import months_left
-from aggregates.triggers.rule import STORY, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import STORY, UNBOUND, Evidence, Found, Parameters, Rule, Says
 from aggregates.triggers.view import View
 
 
@@ -46,6 +46,6 @@ RULE = Rule(
     evidence=DowngradeWatchEvidence,
     says=says,
     find=find,
-    rests=anywhere,
+    rests=UNBOUND,
     needs=STORY,
 )

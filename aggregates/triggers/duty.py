@@ -10,7 +10,7 @@ from aggregates.dates import Day, Month, first_day, month_of
 from aggregates.policy import Policies, Policy
 from aggregates.triggers import catalog
 from aggregates.triggers.memory import CHANGED
-from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, anywhere, never
+from aggregates.triggers.rule import LOANS, MORE, OUTS, RELATIONS, STORY, Rule, never
 from aggregates.triggers.terms import NEVER, Terms, terms_of
 from aggregates.waiting import Noted
 
@@ -87,7 +87,7 @@ class Duty:
             )
             """(bit, whether money out is counted and not payrolls, how many)."""
             self.stinted = self.put_off | sum(bit for bit, _, _ in self.least)
-            self.resting = sum(each.bit for each in self.judged if each.rule.rests not in (None, anywhere))
+            self.resting = sum(each.bit for each in self.judged if callable(each.rule.rests))
             self.following = {each.bit: each for each in self.judged if each.rule.follows}
             self.staying = self.resting - sum(self.following)
             self.losing = sum(each.bit for each in self.judged if each.rule.cools and each.rule.on_record)
@@ -117,11 +117,11 @@ class Duty:
             known |= RELATIONS
         if customer.loans is not None:
             known |= LOANS
-        if conduct is not None:
-            if conduct.more is not None:
-                known |= MORE
-            if conduct.outs:
-                known |= OUTS
+        assert conduct is not None  # begun with the first line about the customer
+        if conduct.more is not None:
+            known |= MORE
+        if conduct.outs:
+            known |= OUTS
         found = self._asked_of.get((asked, known))
         if found is None:
             judged = tuple(

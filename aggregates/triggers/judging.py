@@ -114,9 +114,7 @@ def judge_record(shard: "Shard", record: CustomerRecord, made: Sequence[Decision
     """
     if not shard.closed_through:
         return ()
-    customer = shard.customers.get(record.customer_id)
-    if customer is None:
-        return ()
+    customer = shard.customers.ensure(record.customer_id)
     day, kind = shard.open_day, type(record)
     decisions: list[Decision] = []
     if kind in shard.on_types:
@@ -166,7 +164,7 @@ def judge_noted(shard: "Shard", customer: Customer, noted: Noted, day: Day) -> I
 
 def claimed(shard: "Shard", customer: Customer, trigger_id: str, manager_id: str, cause: Cause) -> Sequence[Decision]:
     """A manager takes a trigger on; of one that is not in `raised`, and before the first close, it changes nothing."""
-    of = _open(shard, customer, trigger_id)
+    of = _open(customer, trigger_id)
     if of is None or of.step != "raised":
         return ()
     return (_step(shard, customer, of, "claimed", shard.open_day, manager_id=manager_id, cause=(cause,)),)
@@ -179,17 +177,15 @@ def contacted(
 
     Of a trigger that is unknown or ended nothing changes.
     """
-    of = _open(shard, customer, trigger_id)
+    of = _open(customer, trigger_id)
     if of is None:
         return ()
     step = cast(Step, outcome or "contacted")
     return (_step(shard, customer, of, step, shard.open_day, manager_id=manager_id, cause=(cause,)),)
 
 
-def _open(shard: "Shard", customer: Customer, trigger_id: str) -> Open | None:
-    if customer.life is None or not shard.closed_through:
+def _open(customer: Customer, trigger_id: str) -> Open | None:
+    life = customer.life
+    if life is None:  # so it is before the first close
         return None
-    return next(
-        (of for of in customer.life.open if f"{customer.id}:{of.code}:{of.key}" == trigger_id),
-        None,
-    )
+    return next((of for of in life.open if f"{customer.id}:{of.code}:{of.key}" == trigger_id), None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aggregates.dates import iso_month, month_of
 from aggregates.money import average
-from aggregates.triggers.rule import STORY, Evidence, Found, Parameters, Rule, Says, anywhere, money, yuan
+from aggregates.triggers.rule import STORY, UNBOUND, Evidence, Found, Parameters, Rule, Says, money, yuan
 from aggregates.triggers.view import View
 from events.fields import MonthSum
 
@@ -63,6 +63,6 @@ RULE = Rule(
     evidence=LapsedEvidence,
     says=says,
     find=find,
-    rests=anywhere,
+    rests=UNBOUND,
     needs=STORY,
 )

@@ -7,6 +7,7 @@ import msgspec
 from aggregates.dates import iso
 from aggregates.triggers.rule import (
     OUTS,
+    UNBOUND,
     AtLeastOne,
     Cooling,
     Evidence,
@@ -15,7 +16,6 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
-    anywhere,
     money,
     yuan,
 )
@@ -112,6 +112,6 @@ RULE = Rule(
     worse=worse,
     cools=True,
     floor=lambda parameters: parameters.at_least,
-    rests=anywhere,
+    rests=UNBOUND,
     needs=OUTS,
 )

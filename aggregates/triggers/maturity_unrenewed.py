@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from aggregates.dates import Day
 from aggregates.triggers.rule import (
     MORE,
+    UNBOUND,
     AtLeastOne,
     Evidence,
     Found,
@@ -12,7 +13,6 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
-    anywhere,
     money,
     yuan,
 )
@@ -70,6 +70,6 @@ RULE = Rule(
     find=find,
     due=due,
     looks_back=lambda parameters: parameters.days + 1,
-    rests=anywhere,
+    rests=UNBOUND,
     needs=MORE,
 )

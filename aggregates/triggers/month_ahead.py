@@ -12,7 +12,7 @@ from msgspec import Meta
 from aggregates.dates import Day, days_in, first_day, iso_month, last_day, month_of
 from aggregates.money import average
 from aggregates.outlook import MonthSoFar
-from aggregates.triggers.rule import NEVER_RESTS, Evidence, Parameters, Rest
+from aggregates.triggers.rule import Evidence, Parameters, Rest
 from aggregates.triggers.view import View
 
 Met = Callable[[int, int], bool]
@@ -83,8 +83,6 @@ def rests_below(view: View, amount: int, parts: tuple[int, int] = (1, 1)) -> Res
     at_least, surely_below = -(-amount * part // whole), amount * part // whole
     so_far = view.month_so_far()
     total, days = so_far.projected_sum_minor, so_far.days
-    if surely_below * days <= total < at_least * days:
-        return NEVER_RESTS
     return Rest(
         high=at_least - 1 if view.aum(view.day) < at_least else None,
         high_average=surely_below if total < at_least * days else None,

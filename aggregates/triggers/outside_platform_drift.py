@@ -6,6 +6,7 @@ from aggregates.dates import Day, iso
 from aggregates.triggers.memory import DRIFTED
 from aggregates.triggers.rule import (
     OUTS,
+    UNBOUND,
     AtLeastOne,
     Cooling,
     Evidence,
@@ -13,7 +14,6 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
-    anywhere,
     money,
     yuan,
 )
@@ -106,7 +106,7 @@ RULE = Rule(
     due=due,
     cools=True,
     looks_back=lambda parameters: parameters.window_days,
-    rests=anywhere,
+    rests=UNBOUND,
     stirred=DRIFTED,
     least=lambda parameters: parameters.count,
     needs=OUTS,

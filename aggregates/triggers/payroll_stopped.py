@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from aggregates.dates import Day, Month, days_in, first_day, iso, iso_month, month_of
 from aggregates.triggers.memory import PAID
-from aggregates.triggers.rule import MORE, AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore, anywhere
+from aggregates.triggers.rule import MORE, UNBOUND, AtLeastOne, Evidence, Found, Parameters, Rule, Says, ZeroOrMore
 from aggregates.triggers.view import LAST, Payroll, View
 
 
@@ -105,7 +105,7 @@ RULE = Rule(
     find=find,
     due=due,
     payroll_months=_months_back,
-    rests=anywhere,
+    rests=UNBOUND,
     stirred=PAID,
     put_off=True,
     least=lambda parameters: parameters.months,

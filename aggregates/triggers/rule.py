@@ -120,7 +120,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     What the rule wants remembered: looks_back: of how many days before ``view.day`` it asks AUM, if of more than a month;
     rests: between which amounts neither `find` nor `due` gives anything new as long as nothing comes but money of one leg,
     spent or received on its value date, and valuations: who only spends is not looked at then. The last argument is the
-    evidence of the last raise of a rule that cools, if it was not withdrawn. None: everything may be news. follows: of a rule
+    evidence of the last raise of a rule that cools, if it was not withdrawn. UNBOUND: whatever the amounts; None: everything
+    may be news. follows: of a rule
     that finds nothing while AUM only rises: what `rests` gives as AUM, which it is told, has left the bounds upwards by such
     money, so that it need not be asked; None: it must be. stirred: by
     which of it it is all the same (``aggregates.triggers.memory``: marks). put_off: whether that finds nothing at once and
@@ -149,7 +150,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     cools: bool = False
     records: tuple[type[Record], ...] = ()
     floor: Callable[[Any], int] | None = None
-    rests: Callable[[View, Any, Any], Rest] | None = None
+    rests: Callable[[View, Any, Any], Rest] | Rest | None = None
     follows: Callable[[Any, int], Rest | None] | None = None
     stirred: int = 0
     put_off: bool = False
@@ -159,11 +160,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     looks_back: Callable[[Any], int] | None = None
     payroll_months: Callable[[Any], int] | None = None
     names_from: Callable[[Any], int] | None = None
-
-
-def anywhere(_view: View, _parameters: Any, _last: Any) -> Rest:
-    """At rest whatever the amounts."""
-    return UNBOUND
 
 
 def money(minor: int, currency: str) -> str:

@@ -53,7 +53,7 @@ class Seen:
         """Days on which AUM changed, of those that a rule asks for, ascending."""
         self._levels: Sequence[int] = ()
         """AUM before the first of them, and from each of them on."""
-        self._highs: dict[tuple[Day, Day], tuple[int, Day]] = {}
+        self._highs: dict[Day, tuple[int, Day]] = {}
         self._next_change = -1
         self._month: MonthSoFar | None = None
         self._outs: dict[tuple[Day, Day], Sequence[Out]] = {}
@@ -101,11 +101,6 @@ class Seen:
 
     # ------------------------------------------------------------------------------------------ AUM
 
-    @property
-    def has_accounts(self) -> bool:
-        """See View."""
-        return any(account.opened <= self.day for account in self._customer.accounts.values())
-
     def _days(self) -> Sequence[Day]:
         """Days on which AUM changed; with the first question the levels are added up."""
         changed = self._changed
@@ -148,24 +143,22 @@ class Seen:
         if first < self.first_day:
             yield first, min(top, self.first_day - 1), 0
 
-    def high(self, first: Day, last: Day) -> tuple[int, Day]:
+    def high(self, first: Day) -> tuple[int, Day]:
         """See View."""
-        found = self._highs.get((first, last))
+        found = self._highs.get(first)
         if found is None:
-            found = self._highs[first, last] = self._high(first, last)
+            found = self._highs[first] = self._high(first)
         return found
 
-    def _high(self, first: Day, last: Day) -> tuple[int, Day]:
+    def _high(self, first: Day) -> tuple[int, Day]:
         changed = self._days()
-        start, end = bisect_right(changed, max(first, self.first_day)), bisect_right(changed, last)
-        if last < self.first_day:
-            return 0, last
+        start, end = bisect_right(changed, max(first, self.first_day)), bisect_right(changed, self.day)
         levels = self._levels[start : end + 1]
         best = max(levels)
         if best < 0 and first < self.first_day:
             return 0, self.first_day - 1
         at = end - levels[::-1].index(best)
-        return best, last if at == end else changed[at] - 1
+        return best, self.day if at == end else changed[at] - 1
 
     def next_change(self) -> Day:
         """See View."""

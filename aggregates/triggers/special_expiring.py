@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import STORY, AtLeastOne, Evidence, Found, Parameters, Rule, Says, anywhere
+from aggregates.triggers.rule import STORY, UNBOUND, AtLeastOne, Evidence, Found, Parameters, Rule, Says
 from aggregates.triggers.view import View
 
 
@@ -51,6 +51,6 @@ RULE = Rule(
     says=says,
     find=find,
     due=due,
-    rests=anywhere,
+    rests=UNBOUND,
     needs=STORY,
 )

@@ -140,15 +140,11 @@ class View(Protocol):
     def is_month_end(self) -> bool:
         """Whether a month closes with this day."""
 
-    @property
-    def has_accounts(self) -> bool:
-        """Whether there is an AUM account, closed or not, known with a value date up to the day."""
-
     def aum(self, day: Day) -> int:
         """End-of-day AUM of a day, minor units; value dates before F count as F's first day: 0 before it."""
 
-    def high(self, first: Day, last: Day) -> tuple[int, Day]:
-        """The highest end-of-day AUM from `first` to `last`, and the latest day of it."""
+    def high(self, first: Day) -> tuple[int, Day]:
+        """The highest end-of-day AUM from `first` to `day`, and the latest day of it."""
 
     def levels(self, first: Day, last: Day) -> Iterable[tuple[Day, Day, int]]:
         """AUM from `last` back to `first`, by stretches: (first day, last day, end-of-day AUM of each of these days)."""

@@ -87,15 +87,11 @@ class Seen:
     def is_month_end(self) -> bool:
         return self.day == last_day(month_of(self.day))
 
-    @property
-    def has_accounts(self) -> bool:
-        return any(opened <= self.day for steps in self._steps() for opened in steps)
-
     def aum(self, day: Day) -> int:
         return sum(self._level(steps, day) for steps in self._steps())
 
-    def high(self, first: Day, last: Day) -> tuple[int, Day]:
-        return max((self.aum(day), day) for day in range(first, last + 1))
+    def high(self, first: Day) -> tuple[int, Day]:
+        return max((self.aum(day), day) for day in range(first, self.day + 1))
 
     def levels(self, first: Day, last: Day) -> Iterable[tuple[Day, Day, int]]:
         return [(day, day, self.aum(day)) for day in range(last, first - 1, -1)]
@@ -137,7 +133,7 @@ class Seen:
 
     def is_armed(self, code: str) -> bool:
         last = max((day for day in self.raised.get(code, ()) if day < self.day), default=0)
-        return not last or self.high(last + 1, self.day)[0] > 0
+        return not last or self.high(last + 1)[0] > 0
 
     def last_activity(self) -> Activity | None:
         past = [each for each in self.activities if each.day <= self.day]
