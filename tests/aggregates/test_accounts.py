@@ -192,6 +192,22 @@ def test_an_account_that_was_silent_for_longer_than_months_are_kept(category: st
         run.check()
 
 
+@pytest.mark.parametrize("category", ["deposit", "fund"])
+def test_days_that_are_kept_for_triggers_alone_can_be_dropped(category: str) -> None:
+    """What is left is what an account is that never kept them."""
+    told = []
+    for days_from in (0, BASE):
+        account = accounts.opened(0, category, BASE, 0)
+        for day in range(BASE, BASE + 125, 3):
+            accounts.post(account, day, 7, month_of(BASE), [])
+        accounts.roll(account, month_of(BASE) + 3, month_of(BASE), 2, days_from)
+        kept = accounts.changes(account, 0)[0][0]
+        accounts.forget_days(account, month_of(BASE), 2)
+        told.append((kept, msgspec.to_builtins(account)))
+    assert told[0][0] > told[1][0] == BASE
+    assert told[0][1] == told[1][1]
+
+
 # Packing
 
 

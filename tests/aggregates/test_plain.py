@@ -35,7 +35,13 @@ MANY = [
         for kind in get_args(CounterpartyKind)
         for on in ("2026-02-03", "2026-02-04")
     ),
-    deposit("C1", "A1", "1.00", on="2026-02-04", id="p13", memo="rent"),
+    deposit("C1", "A1", "1.00", on="2026-02-04", id="p0", memo="rent"),
+    money("payroll_credited", "C1", "A1", "9.00", on="2026-02-01", id="p13"),
+    money("payroll_credited", "C2", "B1", "8.00", on="2026-02-05", id="p14"),
+    money("interest_credited", "C1", "A1", "0.01", on="2026-02-04", id="p15"),
+    money("fee_charged", "C2", "B1", "0.02", on="2026-02-04", id="p16"),
+    money("transfer_in", "C1", "A2", "0.03", on="2026-02-04", id="p17"),
+    money("transfer_out", "C1", "A2", "0.04", on="2026-02-04", id="p18"),
 ]
 NOT_PLAIN = {
     "another type": closed("C1", "A1", on="2026-02-03"),

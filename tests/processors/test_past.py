@@ -11,6 +11,7 @@ from tests.dsl.records import (
     closed_through,
     deposit,
     granted,
+    met,
     month,
     opened,
     reversal,
@@ -138,3 +139,17 @@ def test_every_line_says_what_it_moved() -> None:
         ("reversal", [], (130_00, 130_00)),
         ("posting_reversed", [("A1", days[3], 30_00)], (130_00, 160_00)),
     ]
+
+
+def test_a_resolution_that_occurred_ahead_of_its_complaint_resolves_nothing_of_a_day_in_between() -> None:
+    bank = given(
+        met("complaint_filed", at="2026-05-03", complaint_id="P1", severity=2),
+        met("complaint_resolved", at="2026-05-02", complaint_id="P1", outcome="apology"),
+    )
+    past = Past("C1", POLICIES, 0)
+    past.add(bank.lines[-1])
+    relations = past.customer.relations
+    assert relations is not None
+    assert relations.complaints == []
+    past.add(bank.lines[0])
+    assert [(each.complaint_id, each.resolved_on) for each in relations.complaints] == [("P1", 0)]

@@ -1,16 +1,12 @@
 """Triggers on money and time, from records to what is raised: given, when, then through a whole bank (DOMAIN §5)."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import pytest
 
 from aggregates.dates import day_of, iso
 from aggregates.policy import Policy
 from aggregates.triggers.catalog import RULES
-from events.decisions import TriggerMoved, TriggersActivated
 from events.fields import Record
-from tests.dsl.bank import Bank, Said
+from tests.aggregates.triggers.banks import RICH, cause, evidence, given, paid, payroll, product, steps
 from tests.dsl.records import (
     brought,
     closed,
@@ -26,45 +22,6 @@ from tests.dsl.records import (
     valued,
     withdrawal,
 )
-
-ALL = TriggersActivated(tuple(rule.code for rule in RULES))
-
-
-def given(*said: Said | Iterable[Said], policy: Policy | None = None) -> Bank:
-    """A bank whose triggers are active from its first line on."""
-    bank = Bank(policy or Policy())
-    bank.evolve(ALL)
-    return bank.given(*said)
-
-
-def paid(amount: str, kind: str, *, on: str, account: str = "A1", **more: Any) -> Record:
-    return money("transfer_out", "C1", account, amount, on=on, counterparty={"kind": kind}, **more)
-
-
-def steps(bank: Bank, code: str) -> list[str]:
-    """What happened to triggers of a code by the last `when`: "raised 2026-02-01", with the key where it is another."""
-    bank.check_rebuild()
-    moved = [line for line in bank.decisions if isinstance(line, TriggerMoved) and line.code == code]
-    return [
-        f"{line.step} {line.business_date}" + ("" if line.key == line.business_date else f" {line.key}")
-        for line in moved
-    ]
-
-
-def evidence(bank: Bank, code: str) -> dict[str, Any]:
-    """What the newest trigger of a code rests on, its records by event_id."""
-    found = next(line.evidence for line in reversed(bank.lines) if isinstance(line, TriggerMoved) and line.code == code)
-    return {**found, "records": [each["event_id"] for each in found["records"]]}
-
-
-def cause(bank: Bank, code: str) -> list[str] | None:
-    """The records named by the newest step of a code."""
-    line = next(line for line in reversed(bank.lines) if isinstance(line, TriggerMoved) and line.code == code)
-    return None if line.cause is None else [each.event_id for each in line.cause]
-
-
-RICH = (opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
-
 
 # ---------------------------------------------------------------------------------------------------- aum_drop
 
@@ -89,7 +46,7 @@ def test_assets_that_drop_and_drop_on() -> None:
 
 
 def test_a_high_that_no_other_rule_has_news_of() -> None:
-    bank = given(opened("C1", "A1", on="2026-01-01", balance="60000.00"), closed_through("2026-01-31")).when(
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="60000.00"), closed_through("2026-02-01")).when(
         deposit("C1", "A1", "90000.00", on="2026-02-02"),
         closed_through("2026-02-02"),
         withdrawal("C1", "A1", "45000.00", on="2026-02-03"),
@@ -97,6 +54,14 @@ def test_a_high_that_no_other_rule_has_news_of() -> None:
     )
     assert steps(bank, "aum_drop") == ["raised 2026-02-03"]
     assert evidence(bank, "aum_drop")["high"] == 150_000_00
+
+
+def test_where_nothing_is_a_share_of_all_a_new_high_asks_the_rule() -> None:
+    """A share of 1: AUM that is no higher than its highest is a drop, so the rule never rests above one."""
+    policy = Policy(triggers={"aum_drop": {"share": [1, 1], "high_at_least": 60_000_00, "cooldown_days": 0}})
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="59999.99"), closed_through("2026-02-01"), policy=policy)
+    bank.when(deposit("C1", "A1", "0.01", on="2026-02-02"), closed_through("2026-02-02"))
+    assert steps(bank, "aum_drop") == ["raised 2026-02-02"]
 
 
 def test_a_drop_that_a_late_deposit_undoes() -> None:
@@ -268,10 +233,6 @@ def test_a_transfer_that_was_a_mistake_does_not_count() -> None:
 # ---------------------------------------------------------------------------------------------------- payroll_stopped
 
 
-def payroll(*dates: str) -> list[Record]:
-    return [money("payroll_credited", "C1", "A1", "9000.00", on=date, id=f"pay-{date}") for date in dates]
-
-
 def test_a_salary_that_stops() -> None:
     bank = given(
         opened("C1", "A1", on="2026-01-01"), payroll("2026-01-10"), closed_through("2026-01-31"),
@@ -296,6 +257,19 @@ def test_a_salary_that_comes_while_its_day_is_planned_puts_off_the_day() -> None
     assert steps(bank, "payroll_stopped") == []
     bank.when(closed_through("2026-05-17"))
     assert steps(bank, "payroll_stopped") == ["raised 2026-05-17 2026-05"]
+
+
+def test_a_salary_that_stops_while_something_far_ahead_is_known_already() -> None:
+    """Of who has no other rule: what is asked on that day does not put off what is asked before."""
+    others = {rule.code: {"enabled": False} for rule in RULES if rule.code != "payroll_stopped"}
+    ahead = deposit("C1", "A1", "1.00", on="2026-06-01", at="2026-05-31")
+    bank = given(
+        opened("C1", "A1", on="2026-01-01"), payroll("2026-01-10"), closed_through("2026-01-31"), ahead,
+        closed_through("2026-02-11"), payroll("2026-02-12"), closed_through("2026-03-08"), payroll("2026-03-09"),
+        policy=Policy(triggers=others),
+    )  # fmt: skip
+    bank.when(closed_through("2026-04-30"))
+    assert steps(bank, "payroll_stopped") == ["raised 2026-04-17 2026-04"]
 
 
 def test_a_salary_that_came_late_into_the_log() -> None:
@@ -329,15 +303,6 @@ def test_a_salary_brought_forward() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- products
-
-
-def product(matures_on: str, *, balance: str = "50000.00") -> list[Said]:
-    return [
-        opened("C1", "A1", on="2026-01-01"),
-        opened("C1", "W1", on="2026-01-01", category="wealth_product"),
-        purchase("C1", "W1", balance, on="2026-01-05", matures_on=matures_on, product="安盈90天", id="bought"),
-        closed_through("2026-01-31"),
-    ]
 
 
 def test_a_product_about_to_come_to_its_term() -> None:

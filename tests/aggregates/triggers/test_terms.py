@@ -1,0 +1,21 @@
+"""What a policy says of the rules, in the minor units of its currency (CONTRACT §3)."""
+
+import pytest
+
+from aggregates.policy import Policy
+from aggregates.triggers import aum_drop
+from aggregates.triggers.rule import Share
+from aggregates.triggers.terms import parameters_of
+
+
+@pytest.mark.parametrize(("currency", "high"), [("CNY", 50_000_00), ("JPY", 50_000), ("KWD", 50_000_000)])
+def test_a_default_amount_is_the_same_number_of_whole_units(currency: str, high: int) -> None:
+    found = parameters_of(Policy(currency=currency), aum_drop.RULE)
+    assert (found.high_at_least, found.window_days, found.share) == (high, 30, Share(70, 100))
+
+
+@pytest.mark.parametrize("currency", ["CNY", "JPY", "KWD"])
+def test_a_stated_amount_is_in_minor_units_already(currency: str) -> None:
+    policy = Policy(currency=currency, triggers={"aum_drop": {"high_at_least": 7, "window_days": 9}})
+    found = parameters_of(policy, aum_drop.RULE)
+    assert (found.high_at_least, found.window_days) == (7, 9)
