@@ -2,7 +2,7 @@
 
 import pytest
 
-from aggregates.dates import day_of
+from aggregates.dates import day_of, iso
 from tests.aggregates.banks import running
 from tests.dsl.bank import given
 from tests.dsl.expect import ORDINARY, at_month_close, crm, special, tier_changed, vip
@@ -204,3 +204,16 @@ def test_a_special_brought_forward_can_be_revoked() -> None:
             cause=[crm("r1")],
         )
     )
+
+
+@pytest.mark.parametrize(("on", "cause"), [("2026-03-10", None), ("2026-03-09", [crm("r1")])])
+def test_a_revocation_for_the_very_day_on_which_a_special_ends_anyway_is_not_its_cause(
+    on: str, cause: list[dict[str, str]] | None
+) -> None:
+    bank = running().given(granted("C1", "gold", on="2025-03-10", at="2026-01-16"), closed_through("2026-03-07"))
+    bank.when(revoked("C1", on=on, at=iso(day_of(on) - 1), id="r1"), closed_through("2026-03-10")).then(
+        tier_changed(
+            2, "special_ended", special("gold", on), ORDINARY, months=[month("2026-02", "1000.00")],
+            decided=on, effective=iso(day_of(on) + 1), cause=cause,
+        )
+    )  # fmt: skip

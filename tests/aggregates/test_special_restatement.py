@@ -1,13 +1,17 @@
 """Grants and revocations replayed in place when the machine runs again (DOMAIN §4)."""
 
+from aggregates.dates import iso
 from tests.aggregates.banks import running
+from tests.dsl.bank import given
 from tests.dsl.expect import ORDINARY, core, crm, special, tier_changed, vip
 from tests.dsl.records import (
+    brought,
     close,
     closed_through,
     deposit,
     granted,
     month,
+    opened,
     revoked,
     withdrawal,
 )
@@ -145,3 +149,21 @@ def test_a_special_ends_before_a_later_grant_is_judged_again() -> None:
     bank.given(closed_through("2026-04-10"), deposit("C1", "A1", "0.01", on="2026-03-05"))
     bank.when(close("2026-04-11")).then()
     assert (bank.tier().state, bank.tier().level) == ("vip", "gold")
+
+
+def test_a_special_that_was_over_when_it_was_decided_ends_again_on_the_day_of_its_grant() -> None:
+    """Its `until` lies before the first close: no day before its grant is told of another tier than it had."""
+    bank = given(
+        brought("C1", "lapsed", on="2025-12-31", grace_left=2),
+        opened("C1", "A1", on="2026-01-01", balance="1000.00"),
+        granted("C1", "diamond", on="2025-01-08", at="2026-01-05"),
+        closed_through("2026-01-10"),
+    ).given(closed_through("2026-02-05"))
+    story = bank.customer().story
+    assert story is not None
+    told = [(iso(day), tier.state) for day, tier in story.timeline if day]
+    assert told == [("2026-01-10", "special"), ("2026-01-10", "ordinary")]
+    bank.given(deposit("C1", "A1", "1.00", on="2026-01-01", at="2026-02-06"), closed_through("2026-02-06"))
+    story = bank.customer().story
+    assert story is not None
+    assert [(iso(day), tier.state) for day, tier in story.timeline if day] == told
