@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from benchmarks import report
 from benchmarks.measure import alone
 from benchmarks.stage import Options, Stage
@@ -37,12 +39,15 @@ def main() -> int:
         "--lines", type=int, metavar="N", help="money records of the input (2,000,000; flat and simulate: 10,000,000)"
     )
     parser.add_argument("--runs", type=int, metavar="N", help="runs of which the median is told (3; quick: 1)")
+    parser.add_argument("--no-triggers", action="store_true", help="catch_up: every rule of triggers off (all on)")
     parser.add_argument(
         "--dir", type=Path, metavar="FOLDER", help="where big files go (a folder in the temp directory)"
     )
     asked = parser.parse_args()
     quick = bool(asked.quick)
-    options = Options(quick=quick, records=asked.lines, runs=asked.runs or (1 if quick else 3))
+    options = Options(
+        quick=quick, records=asked.lines, runs=asked.runs or (1 if quick else 3), rules=not asked.no_triggers
+    )
     inputs = asked.dir or Path(tempfile.gettempdir()) / "guanxi-bench"
     names = asked.names or list(NAMES)
     profiled = names[1:] if names[0] == "profile" else []
@@ -70,9 +75,7 @@ def _measure(stage: Stage, names: list[str]) -> None:
             report.show(row)
             rows.append(row)
         options = stage.options
-        report.keep(
-            name, {"quick": options.quick, "records": options.records, "runs": options.runs}, rows, stage.take_runs()
-        )
+        report.keep(name, msgspec.structs.asdict(options), rows, stage.take_runs())
 
 
 def _profile(stage: Stage, name: str) -> None:

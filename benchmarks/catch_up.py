@@ -9,6 +9,7 @@ import msgspec
 
 from benchmarks import streaming
 from benchmarks.measure import Figures
+from benchmarks.policies import policy_file
 from benchmarks.report import Row, rate
 from benchmarks.stage import Stage
 from benchmarks.stream import missing
@@ -25,11 +26,12 @@ def run(stage: Stage) -> Iterator[Row]:
         yield Row("catch_up", "not measured", {}, "needs the libraries of `make dev`")
         return
     records = stage.options.records or (QUICK_RECORDS if stage.options.quick else RECORDS)
+    folder = stage.folder()
     source = stage.source(msgspec.structs.replace(stage.shape, records=records))
     with streaming.cluster(stage.folder() / "cluster") as cluster:
         published = streaming.publish(source, cluster.kafka)
         total = published.records + published.closes * cluster.partitions * len(streaming.TOPICS)
-        with Workers(cluster, stage.folder(), 1) as running:
+        with Workers(cluster, folder, 1, "--policy", policy_file(folder, rules=stage.options.rules)) as running:
             running.wait_until_taking()
             costs = Costs(cluster, running)
             slices = list(_slices(cluster, running, total))

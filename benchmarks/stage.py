@@ -19,11 +19,16 @@ QUICK_MANY_CUSTOMERS = 100_000
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run was asked for. records: money records of the standard input, None: the default; runs: of each part."""
+    """How a run was asked for.
+
+    records: money records of the standard input, None: the default; runs: of each part; rules: of triggers are on where a
+    benchmark does not measure both.
+    """
 
     quick: bool = False
     records: int | None = None
     runs: int = 3
+    rules: bool = True
 
 
 class Stage:

@@ -1,5 +1,8 @@
 """From Kafka to the committed log and its projections, beside a program on Kafka Streams in alternating runs.
 
+Without rules of triggers first: tiers and a record taken once, as the rival has it. Then with all of them. Then both the way
+from Kafka to Kafka with `--relay`, and the same way where a record may count twice (``benchmarks.at_least_once``).
+
 The rival is given by the environment: `BENCH_STREAMS` names the folder of a built program (`target/*.jar`, `target/lib`)
 whose main class, `BENCH_STREAMS_MAIN`, takes key=value arguments (see ``rival_command``) and says on its output when it
 begins (`MARK first`) and when all of its input is committed (`MARK done {"seconds": …}`). Without it only ours is measured.
@@ -15,14 +18,37 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import streaming
 from benchmarks.measure import Figures, middle
+from benchmarks.policies import policy_file
 from benchmarks.report import Row, rate, times
 from benchmarks.stage import Stage
 from benchmarks.streaming import Cluster, Costs, Published, Workers, per_event
 
 AIM = "0.7 · 1.3 × rival"
+
+
+class Way(NamedTuple):
+    """How ours is measured. rules: of triggers, all on, which a rival has nothing like; more: options of the workers."""
+
+    workers: int
+    rules: bool = False
+    more: tuple[str, ...] = ()
+    program: str = "guanxi.cli"
+
+
+_ONCE, _AT_LEAST_ONCE, _RIVAL = "2 workers, relay", "2, at least once", "rival, 2 threads"
+WAYS = {
+    "stream, 1 worker": Way(1),
+    "stream, 2 workers": Way(2),
+    "1 worker, triggers": Way(1, rules=True),
+    "2 workers, triggers": Way(2, rules=True),
+    _ONCE: Way(2, more=("--relay",)),
+    _AT_LEAST_ONCE: Way(2, more=("--relay",), program="benchmarks.at_least_once"),
+}
+_COSTS = {"wall_s": "time", "cpu_s": "workers' CPU"}
 _RIVAL_TOPIC = "bench.money"
 _POLL_S = 0.1
 
@@ -33,7 +59,7 @@ def missing() -> str:
 
 
 def run(stage: Stage) -> Iterator[Row]:
-    """One worker, two workers and the rival in turns on the same records."""
+    """One worker and two, without rules of triggers and with them, what exactly once costs, and the rival: in turn."""
     if missing():
         yield Row("stream", "not measured", {}, "needs the libraries of `make dev`")
         return
@@ -43,14 +69,13 @@ def run(stage: Stage) -> Iterator[Row]:
         streaming.make_topic(cluster.kafka, _RIVAL_TOPIC, cluster.partitions)
         published = streaming.publish(stage.source(), cluster.kafka, money_alone=_RIVAL_TOPIC if rival else "")
         for number in range(stage.options.runs):
-            for workers in (1, 2):
+            for name, way in WAYS.items():
                 folder = stage.folder()
-                figures = ours(cluster, folder, workers, published)
-                found.setdefault(f"stream, {workers} worker{'s' * (workers > 1)}", []).append(figures)
+                found.setdefault(name, []).append(ours(cluster, folder, way, published))
                 stage.drop(folder)
             if rival:
                 folder = stage.folder()
-                found.setdefault("rival, 2 threads", []).append(theirs(cluster, rival, folder, published.money, number))
+                found.setdefault(_RIVAL, []).append(theirs(cluster, rival, folder, published.money, number))
                 stage.drop(folder)
     for name, runs in found.items():
         stage.runs[name] = runs
@@ -58,19 +83,24 @@ def run(stage: Stage) -> Iterator[Row]:
 
 
 def _rows(figures: dict[str, Figures]) -> Iterator[Row]:
-    theirs = figures.get("rival, 2 threads")
+    theirs, once, twice = (figures.get(name) for name in (_RIVAL, _ONCE, _AT_LEAST_ONCE))
     for name, each in figures.items():
         beside, aim = per_event(each, each["records"]), ""
         if theirs and each is not theirs:
             ratio = each["money"] / each["wall_s"] / (theirs["money"] / theirs["wall_s"])
-            beside, aim = f"money records alone: {times(ratio, 1)} the rival's rate; {beside}", AIM
+            beside = f"money records alone: {times(ratio, 1)} the rival's rate; {beside}"
+            aim = AIM if name.startswith("stream") else ""
+        if once and twice and each is once:
+            cost = ", ".join(f"{1 - twice[key] / once[key]:.0%} of the {what}" for key, what in _COSTS.items())
+            beside, aim = f"exactly once takes {cost}; {beside}", "15% at most"
         yield Row(name, rate(each["records"], each["wall_s"]), each, beside, aim)
 
 
-def ours(cluster: Cluster, folder: Path, workers: int, published: Published) -> Figures:
+def ours(cluster: Cluster, folder: Path, way: Way, published: Published) -> Figures:
     """Workers on a new log: from when all shards take until everything is committed."""
     total = published.records + published.closes * cluster.partitions * len(streaming.TOPICS)
-    with Workers(cluster, folder, workers) as running:
+    policy = policy_file(folder, rules=way.rules)
+    with Workers(cluster, folder, way.workers, "--policy", policy, *way.more, program=way.program) as running:
         running.wait_until_taking()
         costs = Costs(cluster, running)
         while running.taken() < total:

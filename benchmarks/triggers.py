@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from aggregates.triggers.catalog import RULES
 from benchmarks.bank import log_file
 from benchmarks.measure import Figures, Watch, middle
+from benchmarks.policies import policy_file
 from benchmarks.report import Row, rate
 from benchmarks.stage import Stage
 from guanxi.bootstrap import open_bank
@@ -22,9 +22,7 @@ AIM = "0.7 of without"
 
 def ours(source: str, folder: str, rules: bool) -> Figures:
     """Take a file into a new bank and leave it. rules: whether they are on."""
-    policy = Path(folder) / "policy.toml"
-    tables = (f"[triggers.{rule.code}]\nenabled = {str(rules).lower()}\n" for rule in RULES)
-    policy.write_text('version = "bench"\n' + "".join(tables), "utf-8")
+    policy = policy_file(Path(folder), rules=rules)
     with Watch() as watch, open_bank(Settings(log=log_url(log_file(folder)), policy=policy), write=True) as door:
         counts = door.ingest([source])
     return watch.figures(
