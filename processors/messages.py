@@ -7,7 +7,7 @@ from events.calendar import BusinessDayClosed
 from events.catalog import TOPIC_OF, type_name
 from events.fields import CustomerRecord, Record
 from events.refusals import Refusal
-from processors.partition import partition_of
+from processors.partition import are_in, partition_of
 
 
 class Messages:
@@ -54,7 +54,7 @@ class Messages:
             keys == "\0".join(ids).encode()
             and keys.count(b"\0") == len(ids) - 1  # none within an id
             and all(TOPIC_OF[type_name(each)] == self.topic for each in types)
-            and all(partition_of(each, self.partitions) == self.partition for each in set(ids).difference(known))
+            and are_in(set(ids).difference(known), self.partition, self.partitions)
         ):
             return {}
         return self._looked_at(records, lines, known)

@@ -11,7 +11,7 @@ from processors import owner
 from processors.closes import close_in
 from processors.intake import Origin
 from processors.messages import Messages
-from processors.partition import murmur2, partition_of
+from processors.partition import are_in, murmur2, partition_of
 from processors.ports import Input, Mark
 from tests.dsl.door import Door
 from tests.dsl.parking import Failing, Owned
@@ -56,6 +56,20 @@ def test_murmur2_is_that_of_kafkas_java_clients() -> None:
              b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971}  # fmt: skip
     assert {key: murmur2(key) for key in known} == {key: hashed % 2**32 for key, hashed in known.items()}
     assert partition_of(THERE, PARTITIONS) != PARTITION
+
+
+def test_many_customers_are_in_the_partition_that_each_is_in() -> None:
+    names = [f"{name:x}" * times + "é" * (name % 3) for name in range(40) for times in range(1, 9)]
+    of_each: dict[int, list[str]] = {}
+    for name in names:
+        of_each.setdefault(partition_of(name, 3), []).append(name)
+    assert len(of_each) == 3
+    for partition, inside in of_each.items():
+        assert are_in(inside, partition, 3)
+        strangers = next(others for other, others in of_each.items() if other != partition)
+        assert not any(are_in([*inside, stranger], partition, 3) for stranger in strangers[:30])
+        assert not are_in(strangers[:1], partition, 3)
+    assert are_in([], 0, 3)
 
 
 def test_messages_are_taken_as_lines_of_a_file_are() -> None:
