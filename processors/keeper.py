@@ -33,8 +33,9 @@ LINES_BETWEEN = 500_000
 """Projections and snapshot are written after this many lines, later where customers are many."""
 WARM_CUSTOMERS = 100_000
 """Customers touched since the last checkpoint stay unpacked, unless they are more than these."""
-_SHOWN_ASIDE = 5_000
-"""Rows of so many customers are made while batches wait, to be written beside them; of more, a part after another."""
+_SHOWN_ASIDE = 50_000
+"""Rows of so many customers, half a KB each, are made while batches wait, to be written beside them; of more, a part after
+another, each written before the next is made."""
 _LINES_PER_CUSTOMER = 25
 _SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
 """Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""

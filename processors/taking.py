@@ -77,6 +77,8 @@ class Taking(mode.Service):
         self._free.set()
         self._given, self._times_given = False, 0
         self._folding: asyncio.Event | None = None
+        self._showing = False
+        """Whether the views of some shard are being written: of one at a time, for the rows of each take memory until then."""
         self._silent = False
         self._not_joined: InputsUnusable | None = None
         self.trouble = ""
@@ -290,7 +292,7 @@ class Taking(mode.Service):
         """Write the views of a shard, or all that is derived, where it is time -> whether it was."""
         writer, now = slot.writer, self.loop.time()
         block = writer.figures.block
-        if block <= slot.shown_block or slot.showing is not None:
+        if block <= slot.shown_block or self._showing:
             return False
         behind = sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
         every_s = max(SHOW_BUSY_S if behind else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
@@ -305,6 +307,7 @@ class Taking(mode.Service):
         began = self.loop.time()
         if await self._try(slot, lambda: made.append(writer.showing())):
             slot.show_cost_s = self.loop.time() - began
+            self._showing = True
             slot.showing = asyncio.create_task(self._show(slot, made[0], block))
         return True
 
@@ -317,7 +320,8 @@ class Taking(mode.Service):
         else:
             slot.shown_at, slot.shown_block = self.loop.time(), block
         finally:
-            slot.showing = None
+            slot.showing, self._showing = None, False
+            self._wake.set()
 
     async def _open_due(self) -> None:
         """Open some shards, or go on with them, and read on from where their logs stand, if the broker has what follows."""
