@@ -11,7 +11,9 @@ itself, and the one that cannot be written is told alone.
 
 import time
 import uuid
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
@@ -23,9 +25,9 @@ from infra.postgres_session import Session, failure
 from processors.handover import Handed, Handover
 from processors.ports import LogDamaged, LogUnusable, LostShard
 
-WAITS_S: Final = 0.02
+WAITS_S: Final = 0.1
 """What waits for so long is written when the next block comes, though no one asked for it: a shard with little to do does
-not wait until another one has closed a month."""
+not wait until another one has closed a month. Who makes blocks stands still meanwhile."""
 WAITS_BYTES: Final = 4 << 20
 MOST_SHARDS: Final = 16
 """In one statement, which has to be understood and planned."""
@@ -73,6 +75,10 @@ class Waiting(NamedTuple):
     keys: Keys | None
 
 
+Blocks = dict[Shard, list[Waiting]]
+"""Consecutive blocks of several shards; new keys come with the first of a shard alone."""
+
+
 class Together:
     """See the module. session: that of the logs; handover: to whom blocks are handed. For one thread, as the logs are."""
 
@@ -115,24 +121,25 @@ class Together:
             self._settle(waiting)
 
     def _settle(self, waiting: dict[Shard, list[Waiting]]) -> None:
-        """The first block of each shard, then the second of each that has one, and so on."""
+        """Of each shard its blocks up to the next with new keys, until there are no more."""
         while waiting:
             logs = sorted(waiting, key=lambda log: log.channel)[:MOST_SHARDS]
-            there = self._settle_one_each({log: waiting[log][0] for log in logs})
+            blocks = {log: _before_keys(waiting[log]) for log in logs}
+            there = self._settle_some_each(blocks)
             for log in logs:
-                del waiting[log][0]
+                del waiting[log][: len(blocks[log])]
                 if log not in there or not waiting[log]:
                     del waiting[log]
                     if log in there:
                         log.settled(None)
 
-    def _settle_one_each(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
-        """Write a block of each shard -> the shards of which it is in the log; the others are told why not."""
+    def _settle_some_each(self, blocks: Blocks) -> list[Shard]:
+        """Write blocks of each shard -> the shards of which they are in the log; the others are told why not."""
         try:
             there = self._write(blocks)
         except _Undone as undone:
             if len(blocks) > 1:
-                return [found for log, block in blocks.items() for found in self._settle_one_each({log: block})]
+                return [found for log, some in blocks.items() for found in self._settle_some_each({log: some})]
             (log,) = blocks
             log.settled(self._told(log, undone.cause))
             return []
@@ -141,9 +148,9 @@ class Together:
             for log in blocks:
                 log.settled(LogUnusable(said))
             return []
-        for log, block in blocks.items():
+        for log, (first, *_) in blocks.items():
             if log not in there:
-                log.settled(_lost(log, block))
+                log.settled(_lost(log, first))
         return there
 
     def _told(self, log: Shard, cause: psycopg.Error) -> Exception:
@@ -155,26 +162,30 @@ class Together:
             )
         return failure(log.path, cause)
 
-    def _write(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
-        """Write a block of each shard, handed over before -> the shards whose block is in the log now. As ``_insert``."""
+    def _write(self, blocks: Blocks) -> list[Shard]:
+        """Write blocks of each shard, handed over before -> the shards whose blocks are in the log now. As ``_insert``."""
         handover = self._handover
         if handover is None:
             return self._insert(blocks)
-        handover.coming([Handed(block.shard.bytes, block.number, block.state) for block in blocks.values()])
+        handover.coming(
+            [Handed(each.shard.bytes, each.number, each.state) for some in blocks.values() for each in some]
+        )
         there: list[Shard] = []
         try:
             there = self._insert(blocks)
         finally:
-            handover.written({blocks[log].shard.bytes for log in there})
+            handover.written({blocks[log][0].shard.bytes for log in there})
         return there
 
-    def _insert(self, blocks: dict[Shard, Waiting]) -> list[Shard]:
-        """One statement -> the shards whose block is in the log now. Raises _Undone where nothing is."""
+    def _insert(self, blocks: Blocks) -> list[Shard]:
+        """One statement -> the shards whose blocks are in the log now. Raises _Undone where nothing is."""
         statement = _insertions(
             self._session.schema,
-            tuple((block.table, block.keys.table if block.keys else None) for block in blocks.values()),
+            tuple(
+                (first.table, first.keys.table if first.keys else None, bool(more)) for first, *more in blocks.values()
+            ),
         )
-        values = [value for block in blocks.values() for value in _values(block)]
+        values = [value for some in blocks.values() for value in _values(some)]
         with self._session.get_connection() as connection:
             written = connection.cursor()
             try:
@@ -192,25 +203,36 @@ class Together:
         return [logs[row["place"]] for row in rows]
 
 
-def _values(block: Waiting) -> list[Any]:
+def _before_keys(waiting: list[Waiting]) -> list[Waiting]:
+    """The first block, and those behind it up to the next with new keys."""
+    return [waiting[0], *takewhile(lambda block: block.keys is None, waiting[1:])]
+
+
+def _values(blocks: Sequence[Waiting]) -> list[Any]:
+    block, *more = blocks
     size, digest = block.behind
     before = block.shard, block.number - 1
     values: list[Any] = [block.shard, block.number, block.topic, block.state, size, *before, digest, *before]
-    if block.keys is None:
-        return values
-    return [block.keys.shard_number, block.keys.customers, block.keys.wrapped, *values, len(block.keys.customers)]
+    if block.keys is not None:
+        keys = block.keys
+        values = [keys.shard_number, keys.customers, keys.wrapped, *values, len(keys.customers)]
+    if more:
+        values += [block.shard, block.topic, [each.number for each in more], [each.state for each in more]]
+    return values
 
 
 @lru_cache(256)
-def _insertions(schema: str, tables: tuple[tuple[str, str | None], ...]) -> str:
-    """A statement that inserts a block into each journal where it is the next one, and says the places of those that were.
+def _insertions(schema: str, tables: tuple[tuple[str, str | None, bool], ...]) -> str:
+    """A statement that inserts blocks into each journal where they are the next ones, and says the places of those that were.
 
-    tables: of each block its journal, and that of new keys, all of which must be new. A number that another writer takes at
-    this moment is waited for; an error would undo the blocks of all others. In order, what stands behind it is looked for in
-    the index: else the server, which expects to find something, may read the whole journal, where there is nothing.
+    tables: of the blocks of a shard their journal, that of new keys, all of which must be new, and whether there is more than
+    one. Those behind the first follow where that one was inserted: until this is committed nobody else can write behind it.
+    A number that another writer takes at this moment is waited for; an error would undo the blocks of all others. In order,
+    what stands behind it is looked for in the index: else the server, which expects to find something, may read the whole
+    journal, where there is nothing.
     """
     parts, told = [], []
-    for place, (table, keys) in enumerate(tables):
+    for place, (table, keys, more) in enumerate(tables):
         block = SQL(
             "INSERT INTO {table} (originator_id, originator_version, topic, state) "
             "SELECT %b::uuid, %b::bigint, %b::text, %b::bytea WHERE (SELECT sha256(substring(state FROM 1 FOR %b::int)) "
@@ -227,6 +249,14 @@ def _insertions(schema: str, tables: tuple[tuple[str, str | None], ...]) -> str:
             parts.append(keyed.format(made=made, keys=Identifier(schema, keys)))
             block += SQL(" AND (SELECT COUNT(*) FROM {made}) = %b::bigint").format(made=made)
         parts.append(SQL("{} AS ({} ON CONFLICT DO NOTHING RETURNING 1)").format(written, block))
+        if more:
+            behind = SQL(
+                "{behind} AS (INSERT INTO {table} (originator_id, originator_version, topic, state) "
+                "SELECT %b::uuid, number, %b::text, state FROM unnest(%b::bigint[], %b::bytea[]) AS more (number, state) "
+                "WHERE EXISTS (SELECT FROM {written}))"
+            )
+            names = {"behind": Identifier(f"behind_{place}"), "table": Identifier(schema, table), "written": written}
+            parts.append(behind.format(**names))
         told.append(SQL("SELECT {}::int AS place FROM {}").format(Literal(place), written))
     return SQL("WITH {} {}").format(SQL(", ").join(parts), SQL(" UNION ALL ").join(told)).as_string()
 

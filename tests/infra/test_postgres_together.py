@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
@@ -189,6 +191,60 @@ def test_keys_are_there_with_the_block(shards: Shards) -> None:
     assert vault.open("C1", sealed, CONTEXT) == b"a name"
 
 
+def test_all_blocks_that_wait_are_written_in_one_transaction_but_new_keys_begin_another(shards: Shards) -> None:
+    first, second, _ = shards()
+    vault = PostgresVault(first._session, first.path, 0, MASTER, together=first._together)
+    for body in (b"0", b"1", b"2"):
+        first.append(draft(("C1", body)))
+    second.append(draft(("C2", b"0")))
+    vault.seal("C1", b"a name", CONTEXT)
+    vault.commit()
+    for body in (b"keyed", b"behind"):
+        first.append(draft(("C1", body)))
+    first.settle()
+    assert shards.bodies() == [[b"0", b"1", b"2", b"keyed", b"behind"], [b"0"], []]
+    assert [block.number for block in first.blocks()] == [1, 2, 3, 4, 5]
+    written = {number: transactions(shards, number) for number in (0, 1)}
+    (one,), (other,) = set(written[0][:3]), set(written[0][3:])
+    assert one != other
+    assert written[1] == [one]
+
+
+def transactions(shards: Shards, number: int) -> list[str]:
+    """The transaction of each block of a shard."""
+    with shards.made[0].get_connection() as connection:
+        rows = connection.execute(
+            SQL("SELECT xmin::text AS id FROM {} ORDER BY originator_version").format(
+                Identifier(shards.made[0].schema, f"journal_{number}")
+            )
+        ).fetchall()
+    return [row["id"] for row in rows]
+
+
+def test_nothing_is_written_behind_a_number_that_another_process_takes_at_this_moment(
+    postgres: Server, shards: Shards
+) -> None:
+    (ours, another, _), (theirs, *_) = shards(), shards()
+    for log in (ours, another):
+        for body in (b"1", b"2", b"3"):
+            log.append(draft(("C1", body)))
+    table = Identifier(shards.made[0].schema, "journal_0")
+    with psycopg.connect(postgres.url()) as taking, ThreadPoolExecutor(1) as aside:
+        insert = SQL("INSERT INTO {} VALUES (%s, 1, 't', 'x')").format(table)
+        taking.execute(insert, (uuid.UUID(bytes=ours.shard),))
+        settling = aside.submit(ours.settle)
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        for _ in range(1_000):
+            if postgres.run(waiting) != [(0,)]:
+                break
+        taking.commit()
+        with pytest.raises(LostShard):
+            settling.result(PATIENCE_S)
+    another.settle()
+    assert theirs._recorder.last(theirs._originator) == 1
+    assert [block.body for block in another.blocks()] == [b"1", b"2", b"3"]
+
+
 def test_a_block_sealed_under_a_key_that_another_process_replaced_is_not_written(shards: Shards) -> None:
     ours, theirs = shards(), shards()
     vaults = [
@@ -241,7 +297,7 @@ def test_what_stands_behind_a_block_is_looked_for_in_the_index_however_long_the_
         )
         connection.execute(SQL("ANALYZE {}").format(table))
         connection.execute("SET plan_cache_mode = force_generic_plan")
-        statement = together._insertions(shards.made[0].schema, (("journal_0", None),))
+        statement = together._insertions(shards.made[0].schema, (("journal_0", None, False),))
         for number in range(statement.count("%b")):
             statement = statement.replace("%b", f"${number + 1}", 1)
         connection.execute(f"PREPARE insertions AS {statement}")
