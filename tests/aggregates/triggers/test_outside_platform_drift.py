@@ -113,6 +113,12 @@ def test_once_the_window_is_too_empty_nobody_looks() -> None:
     assert judged(RULE, Seen(day=DAY, worth=worth, paid_out=[*TWO, out(DAY, 10_000_00)]), 400) == []
 
 
+def test_several_of_one_day_wait_for_nothing_but_the_next_transfer() -> None:
+    today = [out(DAY, 1), out(DAY, 1), out(DAY, 1)]
+    assert judged(RULE, drifting(*today), 400) == []
+    assert judged(RULE, drifting(*today, out(DAY + 40, 1)), 400) == [DAY + 40]
+
+
 def test_a_transfer_dated_ahead_is_looked_at_on_its_day() -> None:
     assert judged(RULE, drifting(*TWO, out(DAY + 9, 10_000_00)), 400) == [DAY + 9]
     assert judged(RULE, drifting(*TWO, out(DAY, 1), out(DAY + 9, 9_999_99)), 400) == [DAY + 9]

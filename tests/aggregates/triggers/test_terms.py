@@ -4,7 +4,7 @@ import pytest
 
 from aggregates.policy import Policy
 from aggregates.triggers import aum_drop
-from aggregates.triggers.rule import Share
+from aggregates.triggers.rule import Share, money, yuan
 from aggregates.triggers.terms import parameters_of
 
 
@@ -19,3 +19,18 @@ def test_a_stated_amount_is_in_minor_units_already(currency: str) -> None:
     policy = Policy(currency=currency, triggers={"aum_drop": {"high_at_least": 7, "window_days": 9}})
     found = parameters_of(policy, aum_drop.RULE)
     assert (found.high_at_least, found.window_days) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "en", "zh"),
+    [
+        (1_234_567, "CNY", "12,345.67 CNY", "12,345.67 元"),
+        (5, "CNY", "0.05 CNY", "0.05 元"),
+        (-1_234_567, "CNY", "-12,345.67 CNY", "-12,345.67 元"),
+        (-5, "EUR", "-0.05 EUR", "-0.05 EUR"),
+        (1_234_567, "JPY", "1,234,567 JPY", "1,234,567 JPY"),
+        (1_234_567, "KWD", "1,234.567 KWD", "1,234.567 KWD"),
+    ],
+)
+def test_an_amount_in_a_sentence(minor: int, currency: str, en: str, zh: str) -> None:
+    assert (money(minor, currency), yuan(minor, currency)) == (en, zh)
