@@ -24,10 +24,12 @@ class Customers:
 
     def ensure(self, customer_id: str) -> Customer:
         """The customer, begun if there is none."""
-        found = self.get(customer_id)
-        if found is None:
-            found = self.all[customer_id] = Customer(customer_id, len(self.all), {})
-        return found
+        found = self.all.get(customer_id)
+        if found.__class__ is Customer:
+            return found
+        made = Customer(customer_id, len(self.all), {}) if found is None else thaw(found)  # type: ignore[arg-type]
+        self.all[customer_id] = made
+        return made
 
     def __iter__(self) -> Iterator[Customer]:
         """Every customer in order of arrival; cold ones are unpacked for the look and stay cold."""

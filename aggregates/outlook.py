@@ -32,7 +32,7 @@ class MonthSoFar(msgspec.Struct, frozen=True, gc=False):
     @property
     def projected_sum_minor(self) -> int:
         """Σ of the whole month if the balance stays as it is: Σ₁..d + balance × (N−d)."""
-        return self.sum_minor + self.balance_minor * self.days_left
+        return self.sum_minor + self.balance_minor * (self.days - self.day)
 
     @property
     def to_date_minor(self) -> int:

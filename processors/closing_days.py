@@ -8,6 +8,7 @@ from processors.parking import Parking
 
 CUT_AFTER_LINES = 5_000
 """During a close a block may end at a safe place after this many lines."""
+_CUTS = DayClosing, DayClosed
 
 
 class ClosingDays(Parking):
@@ -49,5 +50,5 @@ class ClosingDays(Parking):
                 self.decide(decision, customer_id)
                 if customer_id:
                     self.touched.add(customer_id)
-                if isinstance(decision, DayClosing | DayClosed) and len(self._lines) >= CUT_AFTER_LINES:
+                if isinstance(decision, _CUTS) and len(self._lines) >= CUT_AFTER_LINES:
                     self.commit()

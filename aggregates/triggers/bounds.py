@@ -26,13 +26,13 @@ def bounds_of(shard: "Shard", customer: Customer, view: Seen, before: Bounds, as
     asked = asked & shard.resting if before else shard.resting
     if asked & shard.staying:
         asked |= shard.staying
-    life = customer.life
+    raises = None if customer.life is None else customer.life.raises
     low = high = low_average = high_average = None
     following: list[int | None] = []
     for rule, parameters, bit in shard.asked_of(customer, asked).judged:
         assert callable(rule.rests)  # of those that have bounds
-        raises = None if life is None else life.raises.get(rule.code)
-        last = msgspec.convert(raises[-1].evidence, rule.evidence) if raises else None
+        raised = raises.get(rule.code) if raises else None
+        last = msgspec.convert(raised[-1].evidence, rule.evidence) if raised else None
         bounds = rule.rests(view, parameters, last)
         if rule.follows is not None:
             following += (bit, bounds.low, bounds.high)

@@ -45,6 +45,9 @@ RULES: tuple[Rule, ...] = (
 
 _BY_CODE = {rule.code: rule for rule in RULES}
 
+ARMED = tuple(rule.code for rule in RULES if rule.arms)
+"""Codes of rules that ask whether they are armed (``Rule.arms``)."""
+
 
 def rule_of(code: str) -> Rule | None:
     """The rule of a code; None of one that this release does not know."""

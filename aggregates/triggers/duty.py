@@ -140,4 +140,4 @@ class Duty:
         life = customer.life
         if life is None or not life.open:
             return self.days_from
-        return min(self.days_from, min(of.on for of in life.open) - self.look_back)
+        return min(self.days_from, life.open[0].on - self.look_back)

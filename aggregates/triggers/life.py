@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from aggregates.customer import Customer
-from aggregates.dates import Day, day_of, iso
+from aggregates.dates import Day, iso
 from aggregates.triggers import catalog
 from aggregates.triggers.memory import Life, Open, Raise
 from aggregates.triggers.rule import Found, Rule
 from aggregates.triggers.view import View
+from events.codec import DAYS
 from events.decisions import Cause, Step, TriggerMoved
 
 OUTCOMES = frozenset({"retained", "lost", "no_need"})
@@ -46,7 +47,7 @@ def evolve(customer: Customer, line: TriggerMoved) -> None:
         return
     found = life.open.pop(at)
     if line.step == "withdrawn":
-        life.withdrawn = day_of(line.business_date)
+        life.withdrawn = DAYS[line.business_date]
     raises = life.raises.get(line.code, [])
     for place, each in enumerate(raises):
         if each.on == found.on:
@@ -59,7 +60,7 @@ def evolve(customer: Customer, line: TriggerMoved) -> None:
 
 
 def _raised(life: Life, line: TriggerMoved) -> None:
-    on = day_of(line.business_date)
+    on = DAYS[line.business_date]
     life.open.append(Open(line.code, line.key, on, "raised", line.evidence, line.says))
     rule = catalog.rule_of(line.code)
     if rule is not None and rule.cools:

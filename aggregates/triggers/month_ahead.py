@@ -5,6 +5,7 @@ a quiet customer stays, so the day on which the answer changes is known ahead.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -65,6 +66,7 @@ def due(view: View, from_day: int, met: Met) -> Day:
     return _looked_at(max(change, first_day(month + 1)), from_day) if change else 0
 
 
+@lru_cache(maxsize=256)
 def _looked_at(day: Day, from_day: int) -> Day:
     """The first day not before `day` that is looked at."""
     month = month_of(day)

@@ -1,5 +1,6 @@
 """On which days to come a customer's rules have something to be asked, nothing more coming in (``Conduct.dues``)."""
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aggregates.customer import Customer
@@ -21,12 +22,13 @@ def dues_of(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, .
     """
     day, asked = view.day, asked | LIFE
     found: dict[Day, int] = {}
-    for at in range(0, len(before), 2):
-        on, kept = before[at], before[at + 1]
-        if kept != ALL or asked == ALL:
-            kept &= ~asked
-        if kept and on > day:
-            found[on] = kept
+    if asked != ALL:  # else nothing of it stays
+        for at in range(0, len(before), 2):
+            on, kept = before[at], before[at + 1]
+            if kept != ALL:
+                kept &= ~asked
+            if kept and on > day:
+                found[on] = kept
     of_customer = shard.asked_of(customer, asked)
     for rule, parameters, bit in of_customer.planning:
         on = rule.due(view, parameters)
@@ -37,15 +39,15 @@ def dues_of(shard: "Shard", customer: Customer, view: Seen, before: tuple[int, .
         found[on] = ALL if asked == ALL else found.get(on, 0) | of_customer.bits
     if customer.life is not None:
         _add_life(shard, customer.life, day, found)
-    flat: list[int] = []
-    for on in sorted(found):
-        flat += (on, found[on])
-    return tuple(flat)
+    return tuple(chain.from_iterable(sorted(found.items())))
 
 
 def _add_life(shard: "Shard", life: Life, day: Day, found: dict[Day, int]) -> None:
     """Add days on which an open trigger expires or a rule that cools may raise again, and what is asked then."""
-    parameters, bits, raises = shard.terms_at(day).parameters, shard.bits, life.raises
+    bits, raises = shard.bits, life.raises
+    if not life.open and not raises:
+        return
+    parameters = shard.terms_at(day).parameters
     for of in life.open:
         of_rule = parameters.get(of.code)
         if of_rule is not None and (on := expires_on(of, of_rule)) > day:
@@ -56,5 +58,6 @@ def _add_life(shard: "Shard", life: Life, day: Day, found: dict[Day, int]) -> No
             continue
         if (on := cools_until(life, rule, parameters[code])) > day:
             found[on] = found.get(on, 0) | bits.get(code, 0)
-        if rule.arms and any(each.on == day for each in raises[code]):
+    for code in catalog.ARMED:
+        if any(each.on == day for each in raises.get(code, ())):
             found[day + 1] = found.get(day + 1, 0) | LIFE  # whether there is AUM again is asked from the day after on

@@ -5,6 +5,7 @@ worse), what becomes of it and when it has to be looked at again is the same for
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -162,9 +163,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     names_from: Callable[[Any], int] | None = None
 
 
+@lru_cache(maxsize=16)
 def money(minor: int, currency: str) -> str:
-    """An amount for a sentence: 1234567 CNY -> "12,345.67 CNY"."""
+    """An amount for a sentence: 1234567 CNY -> "12,345.67 CNY". Said in two languages, it is written once."""
     digits = exponent(currency)
+    if digits == 2 and minor >= 0:
+        return f"{minor // 100:,}.{minor % 100:02d} {currency}"
     whole, rest = divmod(abs(minor), 10**digits)
     text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
     return f"{'-' if minor < 0 else ''}{text} {currency}"

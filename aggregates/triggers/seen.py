@@ -48,7 +48,8 @@ class Seen:
         self.closed_through: Day = shard.closed_through
         self.tier: Tier = ORDINARY if customer.story is None else self._tier(customer.story)
         """See View."""
-        self._policy: Policy | None = None
+        self.policy: Policy = shard.policies.at(month_of(day))
+        """See View."""
         self._changed: Sequence[Day] | None = None
         """Days on which AUM changed, of those that a rule asks for, ascending."""
         self._levels: Sequence[int] = ()
@@ -66,13 +67,6 @@ class Seen:
         return _NOTHING if conduct is None or conduct.more is None else conduct.more
 
     # ------------------------------------------------------------------------------------------ policy and tier
-
-    @property
-    def policy(self) -> Policy:
-        """See View."""
-        if self._policy is None:
-            self._policy = self._shard.policies.at(month_of(self.day))
-        return self._policy
 
     def _tier(self, story: Story) -> Tier:
         if self.day > self._shard.closed_through:

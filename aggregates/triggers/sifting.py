@@ -135,7 +135,8 @@ def _due(shard: "Shard", day: Day) -> tuple[dict[str, int], list[str]]:
 
 def view_of(shard: "Shard", customer: Customer, day: Day) -> Seen:
     """The view of a customer at the close of a day, for its decisions and for what follows from them."""
-    views = sifted(shard, day).views
+    found = shard.sifted
+    views = found.views if found is not None and found.day == day else sifted(shard, day).views
     view = views.get(customer.id)
     if view is None:
         view = Seen(shard, customer, day)

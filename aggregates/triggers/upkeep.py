@@ -179,14 +179,14 @@ def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) 
     """The day of a customer who only spent money: small amounts are forgotten with it, unless a trigger is open."""
     life = customer.life
     if life is not None and life.open:
-        _forget_outs(shard, conduct, day, min(of.on for of in life.open))
+        _forget_outs(shard, conduct, day, life.open[0].on)
     elif conduct.out < shard.worth and not conduct.marks & DRIFTED:
         del conduct.outs[conduct.told :]
         conduct.out = 0
     else:
         _forget_outs(shard, conduct, day, day + 1)
     if len(conduct.acts) > _ACTS_AT_MOST:
-        forget_activity(conduct, min(of.on for of in life.open) if life is not None and life.open else day)
+        forget_activity(conduct, life.open[0].on if life is not None and life.open else day)
 
 
 def _forget_outs(shard: "Shard", conduct: Conduct, day: Day, raised: Day) -> None:
@@ -200,8 +200,10 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> Non
     view = view_of(shard, customer, day)
     raised = day + 1
     if life is not None:
-        _see_money(life, view)
-        raised = min((of.on for of in life.open), default=raised)
+        if life.raises:
+            _see_money(life, view)
+        if life.open:
+            raised = life.open[0].on  # the first raised
     if conduct.outs:
         _forget_outs(shard, conduct, day, raised)
     if conduct.more is not None:
@@ -221,13 +223,7 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> Non
 
 def _see_money(life: Life, view: Seen) -> None:
     """Note with raises before the day whether there is AUM again: how far back they lie, no account's days need to reach."""
-    before = [
-        each
-        for code, raises in life.raises.items()
-        if (rule := catalog.rule_of(code)) is not None and rule.arms
-        for each in raises
-        if each.on < view.day and not each.had_money
-    ]
-    if before and view.aum(view.day) > 0:
-        for each in before:
-            each.had_money = True
+    for code in catalog.ARMED:
+        for each in life.raises.get(code, ()):
+            if each.on < view.day and not each.had_money and view.aum(view.day) > 0:
+                each.had_money = True
