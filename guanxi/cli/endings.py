@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from guanxi.cli import STOPPED
-from guanxi.errors import UserError
+from guanxi.errors import FoundWrong, UserError
 
 FOUND_WRONG: Final = 1
 WRONG_CALL: Final = 2
@@ -55,6 +55,12 @@ def ending(error: Exception) -> tuple[str, int]:
     """What to tell about an error in one line, and the exit code."""
     line, code = _told(error)
     return " ".join(line.split()), code
+
+
+def found_wrong(error: Exception) -> FoundWrong:
+    """What an owner found wrong with whom a command is about: the call was right (``CommandUnfit``)."""
+    what, _, do = str(error).rpartition("; ")
+    return FoundWrong(what or do, do=do if what else "")
 
 
 def file_trouble(error: OSError, where: object = None) -> UserError:

@@ -9,12 +9,14 @@ from rich.text import Text
 
 from guanxi.bootstrap import open_bank, open_known
 from guanxi.certificate import Certificate, certificate_of
+from guanxi.cli.endings import found_wrong
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
 from guanxi.cli.render import console, pairs, put_json_lines
 from guanxi.cli.words import LINES, Words
 from guanxi.errors import FoundWrong
 from guanxi.settings import Settings
+from processors.faults import CommandUnfit
 
 _STAYS: Final = {
     "balances": Words("余额", "balances"),
@@ -40,7 +42,10 @@ def command(asked: Asked, customer_id: str, reason: str | None, again: bool) -> 
         raise click.UsageError("a certificate has no CSV form: take --format table or jsonl")
     settings = asked.settings()
     if not again:
-        _erase(settings, customer_id, reason)
+        try:
+            _erase(settings, customer_id, reason)
+        except CommandUnfit as error:
+            raise found_wrong(error) from error
     found = _certificate(settings, customer_id)
     if how == "jsonl":
         put_json_lines([found])

@@ -4,13 +4,14 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
 from aggregates.triggers.catalog import RULES
 from events.decisions import TriggerMoved
 from guanxi.bootstrap import open_bank, open_known
+from guanxi.cli.endings import found_wrong
 from guanxi.cli.kafka import with_extras
 from guanxi.cli.options import Asked, common, say
 from guanxi.cli.render import look_of, show
@@ -74,7 +75,7 @@ def _do(asked: Asked, trigger_id: str, said: dict[str, Any]) -> None:
     try:
         steps = _on_postgres(settings, record) if settings.on_postgres else _in_file(settings, record)
     except CommandUnfit as error:
-        _unfit(error)
+        raise found_wrong(error) from error
     if not steps:
         raise FoundWrong("it was taken, and nothing came of it", trigger_id, "guanxi parked says who was set aside")
     show((step.published() for step in steps), LISTING, asked, look_of(()), "")
@@ -91,11 +92,6 @@ def record_of(customer_id: str, trigger_id: str, said: Mapping[str, Any]) -> dic
         "trigger_id": trigger_id,
         **{name: value for name, value in said.items() if value is not None},
     }
-
-
-def _unfit(error: CommandUnfit) -> NoReturn:
-    what, _, do = str(error).rpartition("; ")
-    raise FoundWrong(what or do, do=do if what else "") from error
 
 
 def _on_postgres(settings: Settings, record: dict[str, Any]) -> list[TriggerMoved]:

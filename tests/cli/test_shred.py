@@ -97,7 +97,7 @@ def test_it_is_shown_to_a_person(log: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [
-        (["C3"], 2, "C3: no such customer; guanxi tiers lists them all"),
+        (["C3"], 1, "C3: no such customer; guanxi tiers lists them all"),
         (
             ["C1", "--format", "csv"],
             2,
