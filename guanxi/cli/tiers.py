@@ -1,5 +1,7 @@
 """`guanxi tiers`: every customer's tier."""
 
+from collections.abc import Iterator
+
 import click
 
 from aggregates.dates import Day
@@ -42,18 +44,35 @@ def to_reach(row: Row, look: Look) -> str:
     return "-" if row["reach"] is None else f"{look.money(row['reach'])} {look.level(row['reach_level'])}"
 
 
+def level_of(row: Row, look: Look) -> str:
+    """State and level, of a special one below the other."""
+    return standing(row, look).replace(" · ", "\n")
+
+
+def at_stake(row: Row, look: Look) -> Iterator[str]:
+    """What the month's end brings, and how far a fall is; nothing of whom neither is known."""
+    end = at_month_end(row, look)
+    if end != "-":
+        yield f"{Words('如余额不变，月末', 'At month end, if all stays')}：{end}"
+    left = [
+        f"{words} {months(row[key])}"
+        for words, key in ((Words("距降级", "To downgrade"), "to_downgrade"), (Words("距退出", "To exit"), "to_exit"))
+        if row[key]
+    ]
+    if left:
+        yield "，".join(left)
+
+
 FORECAST = Listing(
     ("customer_id", "state", "level", "until", *FORETOLD),
     (
         Column(Words("客户", "Customer"), text("customer_id")),
-        Column(Words("等级", "Level"), standing),
+        Column(Words("等级", "Level"), level_of),
         Column(Words("预计月日均", "Projected average"), amount("projected"), right=True),
-        Column(Words("如余额不变，月末", "At month end, if all stays"), at_month_end),
         Column(Words("保级需增", "Top-up to hold"), amount("hold"), right=True),
         Column(Words("升级需增", "Top-up to reach"), to_reach, right=True),
-        Column(Words("距降级（月）", "Months to downgrade"), count("to_downgrade"), right=True),
-        Column(Words("距退出（月）", "Months to exit"), count("to_exit"), right=True),
     ),
+    below=at_stake,
 )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from rich.cells import cell_len
 
+from guanxi.cli.render import SENTENCE_COLUMNS
 from guanxi.cli.words import KINDS
 from projections.forecast import FORETOLD
 from tests.cli.conftest import Line, close, month_closes, opened, record, run, written
@@ -92,19 +94,24 @@ def every_standing() -> Iterator[Line]:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Row]]:
+def standings(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     folder: Path = tmp_path_factory.mktemp("standings")
     log = f"sqlite:///{folder / 'bank.db'}"
     assert (
         run("ingest", str(written(folder / "records.jsonl", every_standing())), "--log", log, "--strict").exit_code == 0
     )
 
-    def asked(*args: str) -> list[Row]:
+    def asked(*args: str) -> Result:
         result = run("--log", log, *args)
         assert result.exit_code == 0, result.output
-        return [json.loads(line) for line in result.stdout.splitlines()]
+        return result
 
     return asked
+
+
+@pytest.fixture(scope="module")
+def bank(standings: Ask) -> Callable[..., list[Row]]:
+    return lambda *args: [json.loads(line) for line in standings(*args).stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +123,21 @@ def test_the_list_says_of_everyone_what_the_page_says(bank: Callable[..., list[R
     for row in found:
         (page,) = bank("customer", row["customer_id"], *of)
         assert row == as_the_page_says(page)
+
+
+@pytest.mark.parametrize("day", ["2026-04-20", "2026-06-29", "2026-07-15"])
+def test_the_screen_is_as_wide_as_others_and_says_what_is_at_stake_below(standings: Ask, day: str) -> None:
+    lines = standings("tiers", "--forecast", "--format", "table", "--as-of", day).stdout.splitlines()
+    assert max(map(cell_len, lines)) <= SENTENCE_COLUMNS
+    if day == "2026-04-20":
+        at = next(number for number, line in enumerate(lines) if line.startswith("falling"))
+        assert [line.split() for line in lines[at : at + 3]] == [
+            ["falling", "钻石", "Diamond", "700,000.00", "3,900,000.00", "15,900,000.00", "私行", "Private"],
+            ["如余额不变，月末", "At", "month", "end,", "if", "all", "stays：累计", "Counted，2", "个月", "months"],
+            ["距降级", "To", "downgrade", "2", "个月", "months，距退出", "To", "exit", "6", "个月", "months"],
+        ]
+        (owing,) = (number for number, line in enumerate(lines) if line.startswith("owing"))
+        assert lines[owing + 1].startswith("rising"), "nothing is at stake"
 
 
 def test_who_misses_months_is_told_how_many_are_left(bank: Callable[..., list[Row]]) -> None:
