@@ -15,6 +15,7 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
+    beside,
     money,
     yuan,
 )
@@ -97,7 +98,7 @@ def says(evidence: AumDropEvidence, currency: str) -> Says:
     high, now = evidence.high, evidence.now
     down = (high - now) * 100 // high
     return Says(
-        zh=f"金融资产由 {evidence.high_on} 的 {yuan(high, currency)}降至 {yuan(now, currency)}，降幅 {down}%",
+        zh=f"金融资产由 {evidence.high_on} 的 {beside(yuan(high, currency), '降至')} {yuan(now, currency)}，降幅 {down}%",
         en=f"AUM is down {down}% from {money(high, currency)} on {evidence.high_on} to {money(now, currency)}",
     )
 

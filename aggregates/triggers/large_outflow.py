@@ -16,6 +16,7 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
+    beside,
     money,
     yuan,
 )
@@ -94,7 +95,7 @@ def says(evidence: LargeOutflowEvidence, currency: str) -> Says:
     to_en = ", ".join(f"{en} {money(amount, currency)}" for _, en, amount in words)
     return Says(
         zh=f"当日流出 {yuan(evidence.out, currency)}（{to_zh}），"
-        f"金融资产由 {yuan(evidence.before, currency)}降至 {yuan(evidence.now, currency)}",
+        f"金融资产由 {beside(yuan(evidence.before, currency), '降至')} {yuan(evidence.now, currency)}",
         en=f"{money(evidence.out, currency)} left in a day ({to_en}); "
         f"AUM fell from {money(evidence.before, currency)} to {money(evidence.now, currency)}",
     )

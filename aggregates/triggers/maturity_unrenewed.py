@@ -13,6 +13,7 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
+    beside,
     money,
     yuan,
 )
@@ -55,7 +56,7 @@ def says(evidence: MaturityUnrenewedEvidence, currency: str) -> Says:
     """How much came due, and how much of it is still here."""
     amount, kept = evidence.amount, max(0, evidence.kept)
     return Says(
-        zh=f"产品到期 {yuan(amount, currency)}，仅 {yuan(kept, currency)}留在本行",
+        zh=f"产品到期 {yuan(amount, currency)}，仅 {beside(yuan(kept, currency), '留在本行')}",
         en=f"{money(amount, currency)} came due, {money(kept, currency)} of it stayed",
     )
 

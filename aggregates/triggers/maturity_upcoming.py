@@ -14,6 +14,7 @@ from aggregates.triggers.rule import (
     Rest,
     Rule,
     Says,
+    beside,
     money,
     yuan,
 )
@@ -63,7 +64,7 @@ def says(evidence: MaturityUpcomingEvidence, currency: str) -> Says:
     """What, how much, when."""
     amount, date = evidence.amount, evidence.date
     return Says(
-        zh=f"{evidence.product or '产品'}将于 {date} 到期，金额 {yuan(amount, currency)}，请提前联系客户安排承接",
+        zh=f"{beside(evidence.product or '产品', '将于')} {date} 到期，金额 {yuan(amount, currency)}，请提前联系客户安排承接",
         en=f"{evidence.product or 'A product'} of {money(amount, currency)} matures on {date}",
     )
 

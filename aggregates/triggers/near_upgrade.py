@@ -7,7 +7,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import UNBOUND, Found, Rest, Rule, Says, Share, money, yuan
+from aggregates.triggers.rule import UNBOUND, Found, Rest, Rule, Says, Share, beside, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -81,7 +81,7 @@ def says(evidence: NearUpgradeEvidence, currency: str) -> Says:
             en=f"{en}, enough for the next level if it stays to month end",
         )
     return Says(
-        zh=f"{zh}，接近上一级标准；从明天起增加 {yuan(top_up, currency)}并保持到月底即可升级",
+        zh=f"{zh}，接近上一级标准；从明天起增加 {beside(yuan(top_up, currency), '并保持到月底即可升级')}",
         en=f"{en}, near the next level; {money(top_up, currency)} more from tomorrow to month end reaches it",
     )
 

@@ -14,6 +14,7 @@ from aggregates.triggers.rule import (
     Rule,
     Says,
     Share,
+    beside,
     money,
     yuan,
 )
@@ -89,7 +90,7 @@ def says(evidence: OutsidePlatformDriftEvidence, currency: str) -> Says:
     share = total * 100 // base
     return Says(
         zh=f"近期向他行及第三方支付平台转出 {evidence.count} 笔，共 {yuan(total, currency)}，"
-        f"占期初金融资产 {yuan(base, currency)}的 {share}%",
+        f"占期初金融资产 {beside(yuan(base, currency), '的')} {share}%",
         en=f"{evidence.count} transfers to other banks and payment platforms lately, {money(total, currency)} together: "
         f"{share}% of the AUM of {money(base, currency)} before",
     )

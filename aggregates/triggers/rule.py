@@ -178,3 +178,8 @@ def yuan(minor: int, currency: str) -> str:
     """An amount for a Chinese sentence: 1234567 CNY -> "12,345.67 元"; other currencies by their code."""
     text = money(minor, currency)
     return text.replace(" CNY", " 元")
+
+
+def beside(left: str, right: str) -> str:
+    """Two parts of a Chinese sentence, the second of which begins in Chinese: Latin letters and digits keep a space from it."""
+    return f"{left} {right}" if left[-1].isascii() and left[-1].isalnum() else left + right

@@ -6,7 +6,7 @@ from aggregates.dates import Day
 from aggregates.outlook import top_up_minor
 from aggregates.triggers import month_ahead
 from aggregates.triggers.month_ahead import MonthAhead, MonthAheadParameters
-from aggregates.triggers.rule import STORY, UNBOUND, Found, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import STORY, UNBOUND, Found, Rest, Rule, Says, beside, money, yuan
 from aggregates.triggers.view import View
 
 
@@ -55,7 +55,7 @@ def says(evidence: TierAtRiskEvidence, currency: str) -> Says:
     projection, top_up = evidence.projection, evidence.top_up
     return Says(
         zh=f"本月预计月日均 {yuan(projection, currency)}，低于现有等级标准；"
-        f"从明天起增加 {yuan(top_up, currency)}并保持到月底即可保级",
+        f"从明天起增加 {beside(yuan(top_up, currency), '并保持到月底即可保级')}",
         en=f"This month is heading for an average of {money(projection, currency)}, below the own level; "
         f"{money(top_up, currency)} more from tomorrow to month end holds it",
     )

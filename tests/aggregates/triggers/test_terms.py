@@ -1,9 +1,13 @@
 """What a policy says of the rules, in the minor units of its currency (CONTRACT §3)."""
 
+import re
+from typing import Any
+
 import pytest
 
 from aggregates.policy import Policy
-from aggregates.triggers import aum_drop
+from aggregates.triggers import aum_drop, large_outflow, maturity_unrenewed, near_upgrade, tier_at_risk
+from aggregates.triggers import outside_platform_drift as drift
 from aggregates.triggers.rule import Share, money, yuan
 from aggregates.triggers.terms import parameters_of
 
@@ -34,3 +38,21 @@ def test_a_stated_amount_is_in_minor_units_already(currency: str) -> None:
 )
 def test_an_amount_in_a_sentence(minor: int, currency: str, en: str, zh: str) -> None:
     assert (money(minor, currency), yuan(minor, currency)) == (en, zh)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        (aum_drop, aum_drop.AumDropEvidence(high=9, high_on="2026-01-01", now=1, records=())),
+        (large_outflow, large_outflow.LargeOutflowEvidence(out=9, loss=9, before=10, now=1, to=(), records=())),
+        (tier_at_risk, tier_at_risk.TierAtRiskEvidence(projection=9, top_up=1, records=())),
+        (near_upgrade, near_upgrade.NearUpgradeEvidence(projection=9, top_up=1, records=())),
+        (maturity_unrenewed, maturity_unrenewed.MaturityUnrenewedEvidence(amount=9, kept=1, records=())),
+        (drift, drift.OutsidePlatformDriftEvidence(count=3, sum=9, base=10, records=())),
+    ],
+    ids=lambda each: str(each[0].RULE.code),
+)
+def test_a_currency_that_is_written_in_letters_keeps_its_distance(evidence: tuple[Any, Any]) -> None:
+    rule, found = evidence[0].RULE, evidence[1]
+    assert not re.search("[A-Z][一-鿿]", rule.says(found, "EUR").zh)
+    assert "元 " not in rule.says(found, "CNY").zh
