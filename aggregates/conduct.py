@@ -12,6 +12,7 @@ from msgspec import UNSET
 from aggregates.customer import Customer
 from aggregates.dates import Day
 from aggregates.triggers.memory import Conduct, More
+from aggregates.triggers.view import OUTSIDE, STAYS
 from events.codec import DAYS
 from events.decisions import Cause, PostingReversed
 from events.transactions import (
@@ -41,10 +42,6 @@ _SLACK_DAYS = 15
 ACT, OUT, PAYROLL, MATURITY, MATURED, CLOSING = 4, 5, 3, 5, 4, 4
 """Places an entry takes in the flat lists of ``Conduct`` and ``More``."""
 
-STAYS = frozenset({"own", "same_bank"})
-"""Counterparties with whom money does not leave the bank (DOMAIN §5, large_outflow)."""
-OUTSIDE = frozenset({"other_bank", "payment_platform"})
-"""Counterparties to whom money drifts (DOMAIN §5, outside_platform_drift)."""
 OUTS: tuple[tuple[str, bool], ...] = (
     ("cash", False),
     ("unknown", False),

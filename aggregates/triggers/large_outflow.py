@@ -20,11 +20,8 @@ from aggregates.triggers.rule import (
     money,
     yuan,
 )
-from aggregates.triggers.view import View
+from aggregates.triggers.view import STAYS, View
 from events.fields import Record
-
-STAYS = frozenset({"own", "same_bank"})
-"""Counterparties with whom money does not leave the bank."""
 
 _KINDS = {
     "other_bank": ("他行", "other banks"),

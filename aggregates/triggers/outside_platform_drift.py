@@ -18,9 +18,7 @@ from aggregates.triggers.rule import (
     money,
     yuan,
 )
-from aggregates.triggers.view import LAST, Out, View
-
-OUTSIDE = frozenset({"other_bank", "payment_platform"})
+from aggregates.triggers.view import LAST, OUTSIDE, Out, View
 
 
 class OutsidePlatformDriftParameters(Cooling, frozen=True):

@@ -8,7 +8,6 @@ from msgspec import UNSET
 from aggregates.conduct import (
     ACT,
     ACTIVITY_DAYS_AT_MOST,
-    OUTSIDE,
     conduct_of,
     forget_activity,
     forget_more,
@@ -24,6 +23,7 @@ from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, REVALUED, SPENT, 
 from aggregates.triggers.planning import dues_of
 from aggregates.triggers.seen import Seen
 from aggregates.triggers.sifting import sifted, view_of
+from aggregates.triggers.view import OUTSIDE
 from aggregates.waiting import Noted
 from events.codec import DAYS, to_json
 from events.decisions import TriggerMoved, TriggersActivated

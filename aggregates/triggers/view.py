@@ -17,6 +17,12 @@ LAST: Day = date.max.toordinal()
 """The last day there is: whatever is known of days ahead lies before it."""
 
 
+STAYS = frozenset({"own", "same_bank"})
+"""Counterparties with whom money does not leave the bank (DOMAIN §5, large_outflow)."""
+OUTSIDE = frozenset({"other_bank", "payment_platform"})
+"""Counterparties to whom money drifts (DOMAIN §5, outside_platform_drift)."""
+
+
 class Out(NamedTuple):
     """Money that left the customer's own sight: a payment out, or what was redeemed or matured without `paid_to`.
 
