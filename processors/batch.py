@@ -39,8 +39,8 @@ class Batch:
         self.odd: set[int] = set()
         self.held: dict[int, Fault | None] = {}
         """Those that are to be parked: how our code failed on it, None if it waits behind another one."""
-        self.waiting: dict[str, list[RecordParked]] = {}
-        """What waits of a customer, once it was asked for."""
+        self.waiting: dict[str, dict[tuple[str | None, str | None], list[RecordParked]]] = {}
+        """What waits of a customer by source and event id, once it was asked for."""
         self.known: dict[int, list[int]] = {}
         self.repeated: set[int] = set()
         self.taken: dict[int, list[Record]] = {}

@@ -55,12 +55,13 @@ class Faults:
 class OurFault(Exception):
     """Our own code failed: make the keeper anew and take again what the log does not hold.
 
-    found: the record or customer is known and will be parked; else the batch is to be taken in halves.
+    found: the record or customer is known and will be parked; else the batch is to be taken in halves. at: input and position
+    of the record, if it is one.
     """
 
-    def __init__(self, fault: Fault, *, found: bool) -> None:
+    def __init__(self, fault: Fault, *, found: bool, at: tuple[Input, int] | None = None) -> None:
         super().__init__(f"{fault.error} in {fault.place}")
-        self.fault, self.found = fault, found
+        self.fault, self.found, self.at = fault, found, at
 
 
 class CannotPark(Exception):

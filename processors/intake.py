@@ -453,8 +453,10 @@ class Intake(Erasing, ClosingDays):
         stored = seal(record, self.vault)
         self._took(origin, places, at, line, record, stored, TAKE[BusinessDayClosed](self.shard, stored, None, None))
         self._reach(origin, places, at + 1)
+        parked = len(self.shard.parked)
         self.close_days()
-        self._hold(origin, places, at + 1)
+        if len(self.shard.parked) > parked:  # a close parks, and does not let go
+            self._hold(origin, places, at + 1)
 
     # ------------------------------------------------------------------------------------------ blocks
 

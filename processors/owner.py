@@ -1,10 +1,13 @@
 """Who owns a shard: takes work through a keeper, and makes the keeper anew where our own code failed (laws of the log 7).
 
-What fails is then known by its place, and parked on the next attempt; where it is only seen on many records together,
-they are taken in halves until it is. What the ports raise passes through: whoever runs the shard retries or stops.
+What fails is then known by its place, and parked on the next attempt, which ends behind it: so each record is judged two or
+three times, however many fail. Where it is only seen on many records together, they are taken in halves until it is. What
+the ports raise passes through: whoever runs the shard retries or stops.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -63,7 +66,7 @@ class Owner:
                 left = now.left(self.keeper.log.head())
                 if left is None:
                     continue
-                parts = (left,) if fault.found else left.halves()
+                parts = _parted(left, fault.at) if fault.found else left.halves()
                 if parts is None:
                     raise CannotPark(f"{fault}; nothing was changed: install a mended version") from fault
                 todo.extend(reversed(parts))
@@ -102,6 +105,16 @@ class Lines(msgspec.Struct, frozen=True):
         middle = len(lines) // 2
         return (self._part(lines, 0, middle), self._part(lines, middle, len(lines))) if middle else None
 
+    def behind(self, at: tuple[Input, int]) -> int:
+        """How many of the lines come up to a place."""
+        return at[1] - self.first + 1 if at[0] == self.origin.input else 0
+
+    def parted(self, count: int) -> "tuple[Lines, ...]":
+        """The first so many lines, and the others."""
+        lines = self.data.split(b"\n")[:-1]
+        cuts = [0, count, len(lines)] if 0 < count < len(lines) else [0, len(lines)]
+        return tuple(self._part(lines, *pair) for pair in pairwise(cuts))
+
     def _part(self, lines: list[bytes], start: int, end: int) -> "Lines":
         mark = self.mark
         behind = None if mark is None else lambda count: mark(start + count)
@@ -130,6 +143,16 @@ class Received(msgspec.Struct, frozen=True):
         """See Work."""
         count = len(self.messages.values)
         return (self._part(0, count // 2), self._part(count // 2, count)) if count > 1 else None
+
+    def behind(self, at: tuple[Input, int]) -> int:
+        """How many of the messages come up to a place."""
+        return bisect_right(self.messages.places[:-1], at[1]) if at[0] == self.origin.input else 0
+
+    def parted(self, count: int) -> "tuple[Received, ...]":
+        """The first so many messages, and the others."""
+        total = len(self.messages.values)
+        cuts = [0, count, total] if 0 < count < total else [0, total]
+        return tuple(self._part(*pair) for pair in pairwise(cuts))
 
     def _part(self, start: int, end: int) -> "Received":
         mark, all_ = self.mark, self.messages
@@ -169,6 +192,20 @@ class Several(msgspec.Struct, frozen=True):
             return Several(self.parts[:1]), Several(self.parts[1:])
         halves = self.parts[0].halves()
         return (Several(halves[:1]), Several(halves[1:])) if halves else None
+
+
+def _parted(work: Work, at: tuple[Input, int] | None) -> tuple[Work, ...]:
+    """Work in parts, the first of which ends with the record at a place; whole where that is not known, or the last."""
+    if at is None or not isinstance(work, Lines | Received | Several):
+        return (work,)
+    if not isinstance(work, Several):
+        return work.parted(work.behind(at))
+    for number, part in enumerate(work.parts):
+        if count := part.behind(at):
+            first, *rest = part.parted(count)
+            parts = (*work.parts[:number], first), (*rest, *work.parts[number + 1 :])
+            return tuple(Several(each) for each in parts if each)
+    return (work,)
 
 
 class Close(msgspec.Struct, frozen=True):

@@ -59,7 +59,7 @@ class Parking(Making):
             if where in self.faults.places:
                 raise self._cannot_park(f"{source[0]} at {places[at]}", fault) from error
             self.faults.places[where] = fault
-            raise OurFault(fault, found=True) from error
+            raise OurFault(fault, found=True, at=where) from error
 
     def _cannot_park(self, what: str, fault: Fault) -> CannotPark:
         return CannotPark(
@@ -69,16 +69,16 @@ class Parking(Making):
 
     def _hold(self, origin: Origin, places: Sequence[int], start: int = 0) -> None:
         """Find the records from `start` on that are to be parked: our code failed on them, or their customer is parked."""
-        faults, batch = self.faults.places, self._batch
-        if not self.shard.parked and not faults:
+        faults, batch, parked = self.faults.places, self._batch, self.shard.parked
+        if not parked and not faults:
             return
-        who = set(self.shard.parked)
+        who = set[str]()  # and those that are parked already, who may be many
         for at in range(start, len(batch.records)):
             customer_id = getattr(batch.records[at], "customer_id", None)
             fault = faults.get((origin.input, places[at]))
             if fault is not None and customer_id:
                 who.add(customer_id)
-            if fault is not None or customer_id in who:
+            if fault is not None or customer_id in parked or customer_id in who:
                 batch.held[at] = fault
         batch.odd.update(batch.held)
 
@@ -98,7 +98,7 @@ class Parking(Making):
         self.shard.evolve(parked)
         self.decide(parked, parked.customer_id)
         if parked.customer_id in self._batch.waiting:
-            self._batch.waiting[parked.customer_id].append(parked)
+            self._batch.waiting[parked.customer_id].setdefault((parked.source, parked.event_id), []).append(parked)
         self.counts.parked += 1
 
     def _waits_or_is_known(self, at: int, line: bytes, shortest: bytes, record: CustomerRecord) -> bool:
@@ -112,11 +112,12 @@ class Parking(Making):
             return False
         waiting = self._batch.waiting.get(customer_id)
         if waiting is None:
-            waiting = self._batch.waiting[customer_id] = [each.parked for each in self.waiting(customer_id)]
+            waiting = self._batch.waiting[customer_id] = {}
+            for each in self.waiting(customer_id):
+                waiting.setdefault((each.parked.source, each.parked.event_id), []).append(each.parked)
         return any(
-            (each.source, each.event_id) == (record.source, record.event_id)
-            and open_original(each, self.vault) == (without_personal(line) if each.is_redacted else line)
-            for each in waiting
+            open_original(each, self.vault) == (without_personal(line) if each.is_redacted else line)
+            for each in waiting.get((record.source, record.event_id), ())
         )
 
     def waiting(self, customer_id: str) -> list[Waiting]:

@@ -2,6 +2,7 @@
 
 import random
 from base64 import b64decode
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -13,7 +14,9 @@ from events.decisions import IntegrityAlerted, RecordParked, TierChanged
 from events.fields import Record
 from events.transactions import Deposit
 from processors.faults import CannotPark, CommandUnfit
+from processors.intake import Origin
 from processors.owner import Owner
+from processors.parking import Parking
 from tests.dsl.parking import Failing, Owned
 from tests.dsl.records import close, deposit, granted, opened, reversal, stated, valued, withdrawal
 
@@ -342,3 +345,50 @@ def test_the_owner_is_asked_for_its_keeper_again(owned: Owned, failing: Failing)
     assert owned.keeper is not before
     assert isinstance(owned.owner, Owner)
     assert owned.decided(RecordParked)
+
+
+# ------------------------------------------------------------------------------------------ storms
+
+
+def test_however_many_fail_each_record_is_judged_a_few_times(failing: Failing) -> None:
+    owned, judged = Owned(), list[str]()
+    customers = range(60)
+    owned.send(*(opened(f"C{n}", f"A{n}", on="2026-01-01", id=f"a{n}") for n in customers))
+
+    def bad(record: Record) -> bool:
+        judged.append(record.event_id)
+        return isinstance(record, Deposit) and record.amount == 666
+
+    failing.rule(bad)
+    storm = [paid(n, 100 * n + each, "6.66" if each == 1 and n % 2 else "1.00") for each in range(3) for n in customers]
+    assert owned.send(*storm) == (120, 0, 0, 60)
+    assert owned.restarts == 30
+    assert len(judged) <= 3 * len(storm)
+    owned.check_rebuild()
+
+
+def test_who_waits_is_looked_for_once_however_many_days_a_batch_closes(
+    owned: Owned, failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing.rule(is_bad)
+    owned.send(paid(1, 99, "6.66"))
+    hold, looked = Parking._hold, list[int]()
+
+    def counted(self: Parking, origin: Origin, places: Sequence[int], start: int = 0) -> None:
+        looked.append(len(self._batch.records) - start)
+        hold(self, origin, places, start)
+
+    monkeypatch.setattr(Parking, "_hold", counted)
+    days = [f"2026-01-{day:02}" for day in range(1, 21)]
+    batch = [
+        each for n, day in enumerate(days) for each in (paid(1, 2 * n, on=day), paid(2, 2 * n + 1, on=day), close(day))
+    ]
+    assert owned.send(*batch) == (40, 0, 0, 20)
+    assert looked == [len(batch)]
+
+
+def test_what_waits_already_is_known_again_among_many(owned: Owned, failing: Failing) -> None:
+    failing.rule(is_bad)
+    storm = [paid(1, 99, "6.66"), *(paid(1, number) for number in range(50))]
+    assert owned.send(*storm) == (0, 0, 0, 51)
+    assert owned.send(*storm[1:], paid(1, 7, "2.00"), paid(1, 7, "2.00")) == (0, 51, 0, 1)
