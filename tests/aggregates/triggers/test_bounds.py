@@ -2,11 +2,16 @@
 
 import pytest
 
-from aggregates.dates import month_of
-from aggregates.triggers.bounds import followed, strays
+from aggregates.dates import day_of, month_of
+from aggregates.policy import Policy
+from aggregates.triggers.bounds import Bounds, followed, strays
+from aggregates.triggers.catalog import RULES
 from aggregates.triggers.rule import NEVER_RESTS
-from tests.aggregates.triggers.banks import given
-from tests.dsl.records import closed_through, opened
+from aggregates.triggers.sifting import sifted
+from events.decisions import TriggersActivated
+from tests.aggregates.triggers.banks import given, steps
+from tests.dsl.bank import Bank
+from tests.dsl.records import closed_through, deposit, met, opened, withdrawal
 from tests.dsl.seen import FIRST
 
 NONE = (None, None, None, None)
@@ -33,9 +38,74 @@ def test_a_rule_that_follows_is_asked_below_its_bounds_and_told_above_them(
     assert strays(bank.shard, bank.customer(), (*NONE, OTHER, low, high), month_of(FIRST), 31) == expected
 
 
+@pytest.mark.parametrize(
+    ("rest", "asked"),
+    [
+        (NONE, False),
+        ((100_00, None, None, None), False),
+        ((100_01, None, None, None), True),
+        ((None, 100_00, None, None), False),
+        ((None, 99_99, None, None), True),
+        ((None, None, 100_00, None), False),
+        ((None, None, 100_01, None), True),
+        ((None, None, None, 100_01), False),
+        ((None, None, None, 100_00), True),
+    ],
+)
+def test_the_others_are_asked_together_as_one_of_four_bounds_is_left(rest: Bounds, asked: bool) -> None:
+    """AUM at least and at most, projected average at least and below: 100.00 both."""
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="100.00"), closed_through("2026-01-01"))
+    found = strays(bank.shard, bank.customer(), rest, month_of(FIRST), 31)
+    assert found == (bank.shard.staying if asked else 0, 0)
+
+
+def test_who_stays_between_them_is_not_looked_at() -> None:
+    """Down to 85% of AUM there is room: seven tenths of a high that is not reached yet."""
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
+    bank.given(withdrawal("C1", "A1", "15000.00", on="2026-02-01"))
+    assert (sifted(bank.shard, FIRST + 31).looked, sifted(bank.shard, FIRST + 31).spent) == ({}, ["C1"])
+    bank.given(closed_through("2026-02-01"), withdrawal("C1", "A1", "0.01", on="2026-02-02"))
+    assert sifted(bank.shard, FIRST + 32).looked == {"C1": bank.shard.bits["aum_drop"]}
+
+
+def test_a_rule_that_follows_has_its_bounds_once_and_none_when_it_is_off() -> None:
+    off = {"aum_drop": {"enabled": False}}
+    bank = Bank(Policy(), Policy(version="2", valid_from=day_of("2026-03-01"), triggers=off))
+    bank.evolve(TriggersActivated(tuple(rule.code for rule in RULES)))
+    bank.given(opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
+    for day in range(1, 8):  # a visit asks every rule
+        bank.given(met("branch_visit", at=f"2026-02-{day:02}", branch="B1"), closed_through(f"2026-02-{day:02}"))
+    aum_drop = bank.shard.bits["aum_drop"]
+    assert rest_of(bank)[4:] == (aum_drop, 85_000_00, 121_428_57)
+    bank.given(closed_through("2026-03-01"))
+    assert len(rest_of(bank)) == len(NONE)
+
+
+@pytest.mark.parametrize("alone", ["aum_drop", "near_upgrade"])
+def test_one_rule_alone_has_its_bounds_where_they_belong(alone: str) -> None:
+    others = {rule.code: {"enabled": False} for rule in RULES if rule.code != alone}
+    bank = given(
+        opened("C1", "A1", on="2026-01-01", balance="60000.00"), closed_through("2026-02-01"),
+        policy=Policy(triggers=others),
+    )  # fmt: skip
+    bank.when(deposit("C1", "A1", "130000.00", on="2026-02-02"), closed_through("2026-02-02"))
+    bank.when(withdrawal("C1", "A1", "70000.00", on="2026-02-03"), closed_through("2026-02-10"))
+    assert [line.split()[0] for line in steps(bank, alone)] == (["raised"] if alone == "aum_drop" else [])
+    assert len(rest_of(bank)) == len(NONE) + (3 if alone == "aum_drop" else 0)
+
+
+def rest_of(bank: Bank) -> Bounds:
+    conduct = bank.customer().conduct
+    assert conduct is not None
+    return conduct.rest
+
+
 def test_only_the_bounds_that_were_left_upwards_are_new() -> None:
     shard = given().shard
     aum_drop = shard.bits["aum_drop"]
     rest = (*NONE, OTHER, 1, 60_000_00, aum_drop, 40_000_00, 50_000_00)
     assert followed(shard, rest, 60_000_00) == (*NONE, OTHER, 1, 60_000_00, aum_drop, 51_000_00, 72_857_14)
+    assert followed(shard, (*rest, OTHER, 1, None), 60_000_00)[10:] == (OTHER, 1, None), (
+        "nor is it where nothing is too high"
+    )
     assert followed(shard, rest, 60_000_01) == (), "the other rule is not there to be told"
