@@ -2,14 +2,14 @@
 
 import pytest
 
-from aggregates.dates import day_of, month_of
+from aggregates.dates import day_of, iso, month_of
 from aggregates.policy import Policy
 from aggregates.triggers.bounds import Bounds, followed, strays
 from aggregates.triggers.catalog import RULES
 from aggregates.triggers.rule import NEVER_RESTS
 from aggregates.triggers.sifting import sifted
 from events.decisions import TriggersActivated
-from tests.aggregates.triggers.banks import given, steps
+from tests.aggregates.triggers.banks import given, paid, payroll, steps
 from tests.dsl.bank import Bank
 from tests.dsl.records import closed_through, deposit, met, opened, withdrawal
 from tests.dsl.seen import FIRST
@@ -63,9 +63,39 @@ def test_who_stays_between_them_is_not_looked_at() -> None:
     """Down to 85% of AUM there is room: seven tenths of a high that is not reached yet."""
     bank = given(opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
     bank.given(withdrawal("C1", "A1", "15000.00", on="2026-02-01"))
-    assert (sifted(bank.shard, FIRST + 31).looked, sifted(bank.shard, FIRST + 31).spent) == ({}, ["C1"])
+    assert looked_at(bank, "2026-02-01") == {}
     bank.given(closed_through("2026-02-01"), withdrawal("C1", "A1", "0.01", on="2026-02-02"))
-    assert sifted(bank.shard, FIRST + 32).looked == {"C1": bank.shard.bits["aum_drop"]}
+    assert looked_at(bank, "2026-02-02") == {"C1": bank.shard.bits["aum_drop"]}
+
+
+def looked_at(bank: Bank, day: str) -> dict[str, int]:
+    found = sifted(bank.shard, day_of(day)).looked
+    bank.shard.sifted = None
+    return found
+
+
+def test_the_drift_rule_is_asked_once_there_are_three_transfers() -> None:
+    bank = given(opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
+    for number, asked in enumerate((False, False, True), 1):
+        day = f"2026-02-{number:02}"
+        bank.given(paid("1.00", "other_bank", on=day), paid("1.00", "same_bank", on=day))
+        assert looked_at(bank, day) == ({"C1": bank.shard.bits["outside_platform_drift"]} if asked else {})
+        bank.given(closed_through(day))
+
+
+def test_the_salary_rule_is_asked_once_there_are_three_and_not_while_its_day_is_planned() -> None:
+    bank = given(opened("C1", "A1", on="2026-01-01"), closed_through("2026-01-09"))
+    for day, asked in (("2026-01-10", False), ("2026-02-12", False), ("2026-03-09", True), ("2026-04-12", False)):
+        bank.given(closed_through(iso(day_of(day) - 1)), payroll(day))
+        assert bool(looked_at(bank, day).get("C1", 0) & bank.shard.bits["payroll_stopped"]) is asked
+        bank.given(closed_through(day))
+
+
+def test_rules_that_become_active_ask_everybody_at_the_next_close() -> None:
+    bank = Bank(Policy()).given(opened("C1", "A1", on="2026-01-01", balance="100000.00"), closed_through("2026-01-31"))
+    bank.given(withdrawal("C1", "A1", "30000.00", on="2026-02-01"), closed_through("2026-02-02"))
+    bank.evolve(TriggersActivated(("aum_drop",)))
+    assert steps(bank.when(closed_through("2026-02-03")), "aum_drop") == ["raised 2026-02-03"]
 
 
 def test_a_rule_that_follows_has_its_bounds_once_and_none_when_it_is_off() -> None:
