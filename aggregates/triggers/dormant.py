@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 
 from aggregates.dates import Day, iso
-from aggregates.triggers.rule import UNBOUND, AtLeastOne, Cooling, Evidence, Found, Minor, Rest, Rule, Says, money, yuan
+from aggregates.triggers.rule import (
+    NEVER_RESTS,
+    UNBOUND,
+    AtLeastOne,
+    Cooling,
+    Evidence,
+    Found,
+    Minor,
+    Rest,
+    Rule,
+    Says,
+    money,
+    yuan,
+)
 from aggregates.triggers.view import View
 
 
@@ -42,9 +55,11 @@ def due(view: View, parameters: DormantParameters) -> Day:
 
 
 def rests(view: View, parameters: DormantParameters, _last: DormantEvidence | None) -> Rest:
-    """Of who sleeps already, as long as AUM does not come to what counts."""
+    """Of who sleeps already, as long as AUM does not come to what counts. The first sign of life ever plans a day."""
     last = view.last_activity()
-    if last is None or view.day - last.day < parameters.days:
+    if last is None:
+        return NEVER_RESTS
+    if view.day - last.day < parameters.days:
         return UNBOUND
     return Rest(high=parameters.aum_at_least - 1) if view.aum(view.day) < parameters.aum_at_least else UNBOUND
 

@@ -409,6 +409,15 @@ def test_a_reversed_record_is_no_activity() -> None:
     assert steps(bank, "dormant") == ["raised 2026-04-01"]
 
 
+def test_known_before_there_was_anything_to_sleep_on_whatever_other_rules_are_on() -> None:
+    others = {rule.code: {"enabled": False} for rule in RULES if rule.code != "dormant"}
+    bank = given(record("consent_changed", "C1", at="2026-01-05", source="crm", purpose="marketing", granted=True),
+                 closed_through("2026-01-31"), policy=Policy(triggers=others))  # fmt: skip
+    bank.given(opened("C1", "A1", on="2026-02-01"), closed_through("2026-02-01"))
+    bank.when(deposit("C1", "A1", "10000.00", on="2026-02-02"), closed_through("2026-05-03"))
+    assert steps(bank, "dormant") == ["raised 2026-05-03"]
+
+
 def test_last_seen_before_the_log_began() -> None:
     bank = given(
         brought("C1", "ordinary", on="2025-12-31", last_activity_on="2025-11-30"),
