@@ -6,6 +6,7 @@ from aggregates.dates import day_of, iso, month_of
 from aggregates.policy import Policy
 from aggregates.triggers.bounds import Bounds, followed, strays
 from aggregates.triggers.catalog import RULES
+from aggregates.triggers.duty import ALL
 from aggregates.triggers.rule import NEVER_RESTS
 from aggregates.triggers.sifting import sifted
 from events.decisions import TriggersActivated
@@ -107,7 +108,10 @@ def test_a_rule_that_follows_has_its_bounds_once_and_none_when_it_is_off() -> No
         bank.given(met("branch_visit", at=f"2026-02-{day:02}", branch="B1"), closed_through(f"2026-02-{day:02}"))
     aum_drop = bank.shard.bits["aum_drop"]
     assert rest_of(bank)[4:] == (aum_drop, 85_000_00, 121_428_57)
+    bank.given(closed_through("2026-02-28"))
+    assert looked_at(bank, "2026-03-01") == {"C1": ALL}, "by the first close under another version"
     bank.given(closed_through("2026-03-01"))
+    assert looked_at(bank, "2026-03-02") == {}
     assert len(rest_of(bank)) == len(NONE)
 
 
