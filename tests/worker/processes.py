@@ -9,11 +9,13 @@ import uuid
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from aggregates import closing
 from guanxi.cli.worker import tell_on_stderr
 from guanxi.settings import Settings
 from guanxi.worker import run_worker
 from infra import kafka_input
 from infra.master_key import MASTER_VARIABLE
+from processors import closing_days
 from tests.patience import PATIENCE_S, until
 
 SESSION_S = 6
@@ -23,7 +25,10 @@ _MADE.set_forkserver_preload(["guanxi.worker"])
 
 
 class Worker:
-    """A worker that runs. said: what it wrote to stderr so far. more: what else ``run_worker`` takes."""
+    """A worker that runs. said: what it wrote to stderr so far.
+
+    customers_a_step: of a close, which may be cut behind so many; more: what else ``run_worker`` takes.
+    """
 
     def __init__(self, url: str, kafka: str, data: Path, prefix: str, policy: Path | None, **more: int) -> None:
         self._data, self._said = data, data / f"said-{uuid.uuid4().hex}"
@@ -31,6 +36,7 @@ class Worker:
         words = (url, kafka, data, prefix, policy, self._said, more)
         self._process: BaseProcess = _MADE.Process(target=_run, args=words)
         self._process.start()
+        self._most_mb = 0
 
     @property
     def said(self) -> str:
@@ -39,6 +45,15 @@ class Worker:
     def send(self, number: signal.Signals) -> None:
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
+
+    @property
+    def most_mb(self) -> int:
+        """The most memory that it had, as it was asked last while it ran."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        if self._process.is_alive() and status.exists():
+            lines = status.read_text().splitlines()
+            self._most_mb = next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM"))
+        return self._most_mb
 
     def stop(self) -> int | None:
         """End it in order -> its exit code."""
@@ -71,6 +86,8 @@ class Worker:
 def _run(
     url: str, kafka: str, data: Path, prefix: str, policy: Path | None, said: Path, more: dict[str, int]
 ) -> None:  # fmt: skip
+    if (step := more.pop("customers_a_step", 0)) != 0:
+        closing.CUSTOMERS_A_STEP, closing_days.CUT_AFTER_LINES = step, step // 2
     kafka_input.CONNECT_S = PATIENCE_S  # type: ignore[misc]  # a broker that is busy with other tests is not away
     sys.stderr = said.open("a", buffering=1)
     os.dup2(sys.stderr.fileno(), 2)

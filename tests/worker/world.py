@@ -117,8 +117,8 @@ class World:
 
     # ------------------------------------------------------------------------------------------ workers
 
-    def worker(self, machine: str = "machine") -> Worker:
-        self._workers.append(Worker(self.url, self.kafka, self.folder / machine, self.prefix, self._policy))
+    def worker(self, machine: str = "machine", **more: int) -> Worker:
+        self._workers.append(Worker(self.url, self.kafka, self.folder / machine, self.prefix, self._policy, **more))
         return self._workers[-1]
 
     def until(self, positions: Mapping[Input, int] | None = None) -> None:
