@@ -51,7 +51,8 @@ _SEAL_SHARE = 16
 _SHARED_WIDTH_IDS = 1 << 20
 _CONFLICT_ROUNDS = 8
 _FEW = 16
-"""So many entries are added one by one: arrays cost more before they save anything."""
+_VERY_FEW = 8
+"""So many entries are added, and keys looked up, one by one: arrays cost more before they save anything."""
 
 
 class _Recents:
@@ -137,12 +138,12 @@ class _Recents:
             return np.empty(0, np.int64), np.empty(0, np.uint64)
         return np.concatenate(found_at), np.concatenate(found)
 
-    def find(self, key: int) -> list[int]:
-        """Positions of the key in any month."""
+    def find(self, key: int, month: int | None = None) -> list[int]:
+        """Positions of the key, in one month or in any."""
         found = []
         entry = int(self._newest[key & (_SLOTS - 1)])
         while entry:
-            if int(self._keys[entry - 1]) == key:
+            if int(self._keys[entry - 1]) == key and (month is None or int(self._months[entry - 1]) == month):
                 found.append(int(self._positions[entry - 1]))
             entry = int(self._before[entry - 1])
         return found
@@ -193,8 +194,10 @@ class IdIndex:
         keys: uint64. Sees what was added before the call: duplicates within one batch are the caller's to notice.
         """
         keys = np.ascontiguousarray(keys, dtype=np.uint64)
-        found = [self._recents.lookup(month, keys)]
         runs = self._buckets.get(month, ())
+        if len(keys) <= _VERY_FEW:
+            return self._lookup_one_by_one(month, keys, runs)
+        found = [self._recents.lookup(month, keys)]
         if runs:
             bits = filter_bits(keys)
             for run in runs:
@@ -204,6 +207,15 @@ class IdIndex:
                     if len(at):
                         found.append((perhaps[at], positions))
         return sorted(pair for at, positions in found for pair in zip(at.tolist(), positions.tolist(), strict=True))
+
+    def _lookup_one_by_one(self, month: int, keys: Words, runs: Iterable[Run]) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for at, key in enumerate(keys.tolist()):
+            found += ((at, position) for position in self._recents.find(key, month))
+            for run in runs:
+                if self._pages.perhaps(run, key):
+                    found += ((at, position) for position in self._pages.exact(run, keys[at : at + 1])[1].tolist())
+        return sorted(found)
 
     def add(self, month: int, keys: Words, positions: Words) -> None:
         """Take entries in, visible at once, durable with the next flush. keys, positions: uint64 of equal length."""

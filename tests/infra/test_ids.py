@@ -78,6 +78,8 @@ def assert_equal(index: IdIndex, model: Model, probes: Words) -> None:
     assert index.through == model.through
     for month in range(MONTH - 1, MONTH + 5):
         assert index.lookup(month, probes) == model.lookup(month, probes)
+        for few in (probes[:6], probes[6:9], probes[-1:]):
+            assert index.lookup(month, few) == model.lookup(month, few)
     for key in probes[:20].tolist():
         assert index.find(key) == model.find(key)
     assert list(index.shared_keys()) == model.shared()
