@@ -9,6 +9,7 @@ statement stand. Where the server refuses the statement as a whole, nothing of i
 itself, and the one that cannot be written is told alone.
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Sequence
@@ -36,8 +37,8 @@ _WAKE: Final = (
     "SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(channel, '')) "
     "FROM unnest(%b::text[]) AS channel"
 )
-"""Tells those who wait for blocks. On the same way as the blocks, but in a transaction of its own behind theirs, and not
-durable: one that notifies holds a lock of the whole database while it commits. Where no block was written it is for nothing.
+"""Tells those who wait for blocks. In a transaction of its own behind theirs, and not durable: one that notifies holds a lock
+of the whole database while it commits.
 """
 
 
@@ -166,15 +167,18 @@ class Together:
         """Write blocks of each shard, handed over before -> the shards whose blocks are in the log now. As ``_insert``."""
         handover = self._handover
         if handover is None:
-            return self._insert(blocks)
-        handover.coming(
-            [Handed(each.shard.bytes, each.number, each.state) for some in blocks.values() for each in some]
-        )
-        there: list[Shard] = []
-        try:
             there = self._insert(blocks)
-        finally:
-            handover.written({blocks[log][0].shard.bytes for log in there})
+        else:
+            handover.coming(
+                [Handed(each.shard.bytes, each.number, each.state) for some in blocks.values() for each in some]
+            )
+            there = []
+            try:
+                there = self._insert(blocks)
+            finally:
+                handover.written({blocks[log][0].shard.bytes for log in there})
+        if there:
+            self._wake(there)
         return there
 
     def _insert(self, blocks: Blocks) -> list[Shard]:
@@ -187,20 +191,22 @@ class Together:
         )
         values = [value for some in blocks.values() for value in _values(some)]
         with self._session.get_connection() as connection:
-            written = connection.cursor()
             try:
-                with connection.pipeline() as pipeline:
-                    written.execute(statement, values)
-                    pipeline.sync()
-                    connection.execute(_WAKE, (sorted(log.channel for log in blocks),), prepare=True)
+                rows = connection.execute(statement, values).fetchall()
             except psycopg.Error as error:
-                if written.pgresult is None:  # else waking failed, and who waits looks by itself before long
-                    if error.sqlstate and connection.info.transaction_status is TransactionStatus.IDLE:
-                        raise _Undone(error) from error
-                    raise
-            rows = written.fetchall()
+                if error.sqlstate and connection.info.transaction_status is TransactionStatus.IDLE:
+                    raise _Undone(error) from error
+                raise
         logs = list(blocks)
         return [logs[row["place"]] for row in rows]
+
+    def _wake(self, logs: list[Shard]) -> None:
+        """Tell those who wait for blocks; where it fails, they look by themselves before long."""
+        with (
+            contextlib.suppress(LogUnusable, LogDamaged, PersistenceError),
+            self._session.get_connection() as connection,
+        ):
+            connection.execute(_WAKE, (sorted(log.channel for log in logs),), prepare=True)
 
 
 def _before_keys(waiting: list[Waiting]) -> list[Waiting]:
