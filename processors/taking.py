@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import mode
 
 from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against, missing_of
+from processors.pace import Pace
 from processors.ports import Input, LogNewer, LogUnusable
 from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
@@ -79,7 +80,7 @@ class Taking(mode.Service):
         self._folding: asyncio.Event | None = None
         self._showing = False
         """Whether the views of some shard are being written: of one at a time, for the rows of each take memory until then."""
-        self._silent = False
+        self._silent, self._pace = False, Pace(BUSY_BYTES)
         self._not_joined: InputsUnusable | None = None
         self.trouble = ""
         """Why nothing at all is read; empty while all is well."""
@@ -163,6 +164,7 @@ class Taking(mode.Service):
             full = any(slot.full for slot in self._slots.values())
             if not self._free.is_set():
                 await self._wait_for(self._free, ASIDE_S)
+            await asyncio.sleep(self._pace.left_s(self.loop.time()))
             try:
                 found = await self._inputs.poll(list(self._readable()), POLL_FULL_S if full else POLL_S, RECORDS_A_POLL)
             except InputLost as lost:
@@ -171,6 +173,7 @@ class Taking(mode.Service):
             except InputsUnusable as unusable:
                 await self._join_anew(unusable)
                 continue
+            self._pace.has_read(sum(fetched.size for fetched in found), self.loop.time())
             for fetched in found:
                 slot = self._slots.get(fetched.input[1])
                 if slot is not None and slot.reading:
@@ -271,6 +274,7 @@ class Taking(mode.Service):
         writers = [slot.writer for slot in slots]
         async with self._alone:
             self._free.clear()
+            self._pace.begins(self.loop.time())
             try:
                 done = await self._in_thread(
                     partial(_take, writers, partial(self.loop.call_soon_threadsafe, self._free.set))
@@ -278,6 +282,7 @@ class Taking(mode.Service):
             except BaseException:
                 self._free.set()
                 raise
+            self._pace.ends(self.loop.time())
             for slot in slots[: len(done)]:
                 slot.worked_at = self.loop.time()
                 error = done[slot.writer.number]
