@@ -15,6 +15,7 @@ from events.codec import to_json
 from guanxi.relay import Published, Relay
 from processors import relay as rules
 from processors.relay import Fenced, LogRestored
+from tests.patience import PATIENCE_S
 from tests.projections.steps import moved
 from tests.relay.conftest import Worlds
 from tests.relay.world import AT, REJECTED, RETENTION_TRIGGERS, Subscribed, World, ids, subscribed
@@ -176,7 +177,7 @@ def test_a_relay_that_does_not_wait_shuts_out_the_first(worlds: Worlds, kafka_ad
         with pytest.raises(
             Fenced, match=rf"the relay of process {os.getpid()} on .* publishes the log {world.name} since"
         ):
-            await asyncio.wait_for(first.ended(), 20)
+            await asyncio.wait_for(first.ended(), PATIENCE_S)
         await second.stop()
         await second.ended()
 
@@ -202,7 +203,7 @@ def test_a_second_relay_waits_and_takes_over_when_the_first_ends(worlds: Worlds,
         while not second.published.waits:
             await asyncio.sleep(0.01)
         with pytest.raises(Fenced, match="another relay publishes this log"):
-            await asyncio.wait_for(_ended(Relay(world.url, kafka_address, once=True)), 20)
+            await asyncio.wait_for(_ended(Relay(world.url, kafka_address, once=True)), PATIENCE_S)
         next(months)
         while first.published.tier_changes < 2:
             await asyncio.sleep(0.01)
