@@ -11,6 +11,7 @@ from events import codec
 from events.transactions import Deposit
 from guanxi.bootstrap import open_bank
 from tests.crash.runs import KILLED, answers, die_at, forked, kills, settings, writes_of
+from tests.dsl.parking import one_by_one
 from tests.dsl.records import close, deposit, opened
 
 
@@ -39,7 +40,7 @@ def job(log: Path) -> None:
             raise ZeroDivisionError
         return take(shard, record, *more)
 
-    with patch.dict(TAKE, {Deposit: fails}), open_bank(settings(log), write=True) as bank:
+    with patch.dict(TAKE, {Deposit: fails}), one_by_one(), open_bank(settings(log), write=True) as bank:
         if not bank.status().lines or not list(bank.views.parked()):
             bank.ingest_lines("a", lines(late=False))
     with open_bank(settings(log), write=True) as bank:
@@ -53,6 +54,7 @@ def job(log: Path) -> None:
 def compared(log: Path) -> dict[str, Any]:
     found = answers(log)
     assert not found["differences"]
+    assert found["types"]["RecordParked"] == 5  # what fails, and its customer's that stand behind it
     for name in ("duplicates", "counts", "types", "marks", "freshness"):
         del found[name]
     assert found["aum by total"] == [

@@ -6,7 +6,9 @@ only as a block is put together.
 
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -151,6 +153,13 @@ class Owned:
         before = state_of(self.shard)
         self.crash()
         assert state_of(self.shard) == before
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Every record is judged by itself, so that a rule put into ``records.TAKE`` sees it."""
+    with patch.object(intake, "take_plain", lambda _shard, run, *_: next(run, None)):
+        yield
 
 
 class Failing:

@@ -26,6 +26,7 @@ from infra.sqlite_log import SqliteEventLog
 from processors.commands import PositionResetAsked, UnparkAsked, body_of, execute
 from processors.ports import Block
 from tests.crash.runs import from_log, settings
+from tests.dsl.parking import one_by_one
 from tests.golden.history import PARKED, failing, history, mended
 
 FOLDER = Path(__file__).parent
@@ -104,7 +105,7 @@ def _park_and_redrive(of: Settings) -> None:
             raise ZeroDivisionError
         return take(shard, record, *more)
 
-    with patch.dict(TAKE, {Deposit: fails}), open_bank(of, write=True) as bank:
+    with patch.dict(TAKE, {Deposit: fails}), one_by_one(), open_bank(of, write=True) as bank:
         bank.ingest_lines("failing.jsonl", failing())
     with open_bank(of, write=True) as bank:
         bank.ingest_lines("mended.jsonl", mended())
