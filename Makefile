@@ -65,6 +65,7 @@ torture: dev ## a machine on which things go wrong: SEEDS=10000 runs, and ROUNDS
 	@echo "Random histories against the model bank"; GUANXI_PROOF_TO=$$(($(SEEDS) / 5)) $(BIN)/python -m pytest -q -n auto tests/proof/test_against_model.py
 	@echo "One history, ended at each of its calls to the disk"; $(BIN)/python -m tests.simulation --every-call 5 $(ARGS)
 	@echo "Kafka, PostgreSQL, workers and a relay, killed and hindered"; $(BIN)/python -m tests.chaos --rounds $(ROUNDS) --beside
+	@echo "The same with the relay in the only worker"; $(BIN)/python -m tests.chaos --rounds $$((($(ROUNDS) + 3) / 4)) --workers 1 --relay-inside
 
 # From quick to slow; each must pass.
 check: check-format check-lint check-types check-imports check-bans check-text check-generated test check-coverage check-docs ## everything; with -k it goes on after a failure
