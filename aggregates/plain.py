@@ -37,15 +37,15 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
     records: Iterator[tuple[int, Any]],
     odd: Container[int],
     latest: Day,
-    today: Day = 0,
-    personal: list[int] | None = None,
+    today: Day,
+    personal: list[int],
 ) -> tuple[int, Any] | None:
     """Take records up to the first that wants a closer look -> its place and itself, untouched; None: all were taken.
 
     records: (place, record) in order; odd: places of those that want a closer look whatever they are, among them all whose
     `occurred_at` is not well formed; latest: the last value date that is not too far ahead for any of the others (DOMAIN
     §3); today: date of `occurred_at` of all of them, 0 if there are several; personal: the places of what was taken and has
-    personal fields are put here, None: it wants a closer look. What was taken decided nothing.
+    personal fields are put here, who calls seals them. What was taken decided nothing.
     """
     everyone, moves = shard.customers.all, shard.moves
     currency, last_closed, last_closed_end = shard.currency, shard.last_closed, shard.last_closed_end
@@ -68,11 +68,6 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             or r.ext is not UNSET
             or r.sealed is not UNSET
         ):
-            found = at, r
-            break
-        other = r.counterparty
-        is_personal = other is not UNSET or r.memo is not UNSET
-        if is_personal and personal is None:
             found = at, r
             break
         if r.value_date != date or r.source != source:
@@ -102,7 +97,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             break
         conduct = customer.conduct  # type: ignore[union-attr]
         assert conduct is not None  # begun with the first account
-        amount = r.amount
+        amount, other = r.amount, r.counterparty
         out, what = conduct.out, None
         if kind == _OUT:
             whats = WITHDRAWN if r.__class__ is Withdrawal else TRANSFERRED
@@ -148,8 +143,8 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
                 add_activity(conduct, on, source, r.event_id)
         if is_late:
             more_of(conduct).late += (source, r.event_id)
-        if is_personal:
-            personal.append(at)  # type: ignore[union-attr]
+        if other is not UNSET or r.memo is not UNSET:
+            personal.append(at)
     if count:
         shard.count(source, date, net, count)
     return found

@@ -128,13 +128,6 @@ def test_what_is_not_plain_is_left_untouched(why: str) -> None:
     assert state_of(found) == state_of(expected)
 
 
-@pytest.mark.parametrize("personal", [{"memo": "rent"}, {"counterparty": {"kind": "cash"}}])
-def test_what_is_personal_is_left_where_nobody_seals_it(personal: dict[str, object]) -> None:
-    assert take_plain(
-        shard(), enumerate([deposit("C1", "A1", "1.00", on="2026-02-03", **personal)]), (), day_of("2026-02-04")
-    )
-
-
 def test_what_is_odd_is_left_whatever_it_is() -> None:
     assert taken(shard(), *MANY, odd=(3,)) == 3
 
@@ -145,8 +138,8 @@ def test_after_what_was_left_it_goes_on_behind() -> None:
         shard(),
         enumerate([MANY[0], record("reversal", "C1", at="2026-02-03", reverses={"event_id": "x"}), MANY[1]]),
     )
-    assert take_plain(found, run, (), day_of("2026-02-04")) is not None
-    assert take_plain(found, run, (), day_of("2026-02-04")) is None
+    assert take_plain(found, run, (), day_of("2026-02-04"), 0, []) is not None
+    assert take_plain(found, run, (), day_of("2026-02-04"), 0, []) is None
     customer = found.customers.get("C1")
     assert customer is not None
     assert customer.accounts["A1"].balance == 7000
