@@ -22,6 +22,7 @@ import zstandard
 from msgspec import Meta
 
 from processors.ports import Block, Draft, Head, Input, LogDamaged, LogNewer, Mark
+from projections.frames import FRAMES
 
 MAGIC = b"GXB1"
 RULES = 1
@@ -31,8 +32,6 @@ _LENGTH = struct.Struct("<I")
 _DENSEST = 32_768
 """Bytes that a byte of zstd holds at most: four make a block of 128 KB of one repeated byte."""
 _encode = msgspec.msgpack.Encoder().encode
-_compress = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True).compress
-_decompressor = zstandard.ZstdDecompressor()
 
 
 _Count = Annotated[int, Meta(ge=0)]
@@ -92,7 +91,7 @@ def pack(shard: bytes, head: Head, draft: Draft) -> tuple[bytes, Head]:
     )
     head_bytes = _encode(header)
     stored = b"".join(
-        (MAGIC, _LENGTH.pack(len(head_bytes)), head_bytes, _LENGTH.pack(crc32(head_bytes)), _compress(raw))
+        (MAGIC, _LENGTH.pack(len(head_bytes)), head_bytes, _LENGTH.pack(crc32(head_bytes)), FRAMES.compress(raw))
     )
     return stored, head_after(header)
 
@@ -159,7 +158,7 @@ def _body(compressed: bytes, raw_len: int, number: int) -> bytes:
             )
         if raw_len > _DENSEST * len(compressed):
             raise LogDamaged(f"block {number}: its body cannot hold what it says; restore the log file from a copy")
-        return _decompressor.decompress(compressed, allow_extra_data=False)
+        return FRAMES.decompress(compressed, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise LogDamaged(f"block {number}: {error}; restore the log file from a copy") from error
 

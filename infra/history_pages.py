@@ -25,6 +25,7 @@ import zstandard
 
 from infra.history_rows import RAW, Bytes, Numbers, Offsets, Rows, Template, Templates, gathered
 from processors.ports import Block, FoundLine, HistoryDamaged
+from projections.frames import FRAMES
 
 FORMAT = 1
 PAGE_BYTES = 32_768
@@ -76,9 +77,6 @@ class SqliteHistoryPages:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        # Of this object alone: they may not be used by two threads at once.
-        self._compress = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True).compress
-        self._decompress = zstandard.ZstdDecompressor().decompress
         self._db: sqlite3.Connection | None = None
         self._templates: dict[int, Template] = {}
         self._packer: Templates | None = None
@@ -136,7 +134,7 @@ class SqliteHistoryPages:
                     last,
                     line,
                     lines,
-                    np.frombuffer(self._decompress(starts), "<u4"),
+                    np.frombuffer(FRAMES.decompress(starts), "<u4"),
                     page,
                     np.frombuffer(heads, "<u4"),
                 )
@@ -150,12 +148,12 @@ class SqliteHistoryPages:
         last = int(run.heads.searchsorted(checksum, "right"))
         for number in range(run.first_page + page, run.first_page + last):
             packed, rows = db.execute("SELECT places, rows FROM page WHERE number = ?", (number,)).fetchone()
-            places = _places(self._decompress(packed))
+            places = _places(FRAMES.decompress(packed))
             start = int(places.customers.searchsorted(checksum, "left"))
             end = int(places.customers.searchsorted(checksum, "right"))
             if start == end:
                 continue
-            flat = self._decompress(rows)
+            flat = FRAMES.decompress(rows)
             ends = np.cumsum(places.lengths, dtype=np.int64)
             for at in range(start, end):
                 line, stop = int(places.lines[at]), int(ends[at])
@@ -268,13 +266,13 @@ class SqliteHistoryPages:
                 begin, end = int(ends[low] - lengths[low]), int(ends[high - 1])
                 db.execute(
                     "INSERT INTO page VALUES (?, ?, ?)",
-                    (first + len(heads), self._compress(_packed(places)), self._compress(flat[begin:end].tobytes())),
+                    (first + len(heads), FRAMES.compress(_packed(places)), FRAMES.compress(flat[begin:end].tobytes())),
                 )
                 heads.append(int(customers[low]))
                 low = high
         db.execute(
             "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (run.first_block, run.last_block, run.first_line, run.lines, self._compress(run.starts.tobytes()), first,
+            (run.first_block, run.last_block, run.first_line, run.lines, FRAMES.compress(run.starts.tobytes()), first,
              np.array(heads, dtype="<u4").tobytes()),
         )  # fmt: skip
 
@@ -310,8 +308,8 @@ class SqliteHistoryPages:
         )
         found, flats = [], [np.empty(0, np.uint8)]
         for packed, rows in pages:
-            found.append(_places(self._decompress(packed)))
-            flats.append(np.frombuffer(self._decompress(rows), dtype=np.uint8))
+            found.append(_places(FRAMES.decompress(packed)))
+            flats.append(np.frombuffer(FRAMES.decompress(rows), dtype=np.uint8))
         empty = _Places(*(np.empty(0, np.uint32) for _ in range(4)))
         customers, lines, templates, lengths = (np.concatenate(each) for each in zip(empty, *found, strict=True))
         offsets: Offsets = np.cumsum(lengths, dtype=np.int64) - lengths

@@ -10,7 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
+import zstandard
+
 from processors.ports import SnapshotDamaged
+from projections.frames import FRAMES
 
 FORMAT = 2
 _TABLES = (
@@ -68,7 +71,7 @@ class SqliteSnapshots:
             connection.execute("DELETE FROM frame")
             connection.execute("DELETE FROM chunk")
             count = 0
-            for chunk in chunks:
+            for chunk in map(FRAMES.compress, chunks):
                 connection.execute("INSERT INTO chunk VALUES (?, ?, ?)", (count, crc32(chunk), chunk))
                 count += 1
             connection.execute("INSERT INTO frame VALUES (?, ?, ?, ?, ?)", (block, stamp, count, crc32(frame), frame))
@@ -107,9 +110,9 @@ def _chunks(connection: sqlite3.Connection, count: int) -> Iterator[bytes]:
     with closing(connection):
         try:
             for crc, chunk in connection.execute("SELECT crc, bytes FROM chunk ORDER BY at"):
-                yield _whole(crc, chunk)
+                yield FRAMES.decompress(_whole(crc, chunk))
                 seen += 1
-        except sqlite3.Error as error:
+        except (sqlite3.Error, zstandard.ZstdError) as error:
             raise SnapshotDamaged from error
     if seen != count:
         raise SnapshotDamaged

@@ -4,7 +4,6 @@ from collections.abc import Container, Iterator
 from itertools import islice
 
 import msgspec
-import zstandard
 
 from aggregates.packing import STATE_SHAPE, STATE_VERSION, shape_of
 from aggregates.policy import Policies, Policy
@@ -52,8 +51,6 @@ _decode_totals = msgspec.json.Decoder(dict[str, dict[str, list[int]]]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_frame = msgspec.msgpack.Decoder(Frame).decode
 _decode_chunk = msgspec.msgpack.Decoder(_Chunk).decode
-_compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
-_decompress = zstandard.ZstdDecompressor().decompress
 
 
 def frame_of(shard: Shard) -> bytes:
@@ -87,10 +84,10 @@ def frame_of(shard: Shard) -> bytes:
 
 
 def chunks_of(shard: Shard, warm: Container[str] = ()) -> Iterator[bytes]:
-    """The customers in order of arrival, compressed, so many a chunk. All but the warm ones are left cold."""
+    """The customers in order of arrival, so many a chunk. All but the warm ones are left cold."""
     ids = iter(list(shard.customers.all))
     while part := list(islice(ids, CUSTOMERS_A_CHUNK)):
-        yield _compress(_encode(_Chunk(part, [shard.frozen(each, keep=each in warm) for each in part])))
+        yield _encode(_Chunk(part, [shard.frozen(each, keep=each in warm) for each in part]))
 
 
 def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
@@ -103,7 +100,7 @@ def shard_from(frame: bytes, chunks: Iterator[bytes]) -> Shard | None:
         return None
     shard = Shard(Policies(found.policies))
     for chunk in chunks:
-        part = _decode_chunk(_decompress(chunk))
+        part = _decode_chunk(chunk)
         shard.customers.all.update(zip(part.ids, part.packed, strict=True))
     shard.calendar, shard.totals, shard.statements = found.calendar, _decode_totals(found.totals), found.statements
     shard.stated_totals = found.stated_totals

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from aggregates.dates import Day, Month, first_day, last_day
 from projections.feed import Feed, Row
+from projections.frames import FRAMES
 from projections.table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -30,8 +30,6 @@ _KINDS = [
     for kind, size in (("<i1", "b"), ("<i2", "h"), ("<i4", "i"), ("<i8", "q"))
 ]
 _BY_ACCOUNT_AND_DAY = itemgetter(0, 1)
-_compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
-_decompress = zstandard.ZstdDecompressor().decompress
 
 
 class Moves:
@@ -73,13 +71,14 @@ def packed(moves: Ints) -> bytes:
 
 
 def _stored(columns: list[tuple[str, bytes]]) -> bytes:
-    return _compress(msgspec.msgpack.encode(columns))
+    return FRAMES.compress(msgspec.msgpack.encode(columns))
 
 
 def unpacked(columns: bytes) -> tuple[Ints, Ints, Ints]:
     """(account numbers ascending, days, amounts) of packed moves."""
     steps, days, amounts = (
-        np.frombuffer(data, dtype=kind).astype(np.int64) for kind, data in msgspec.msgpack.decode(_decompress(columns))
+        np.frombuffer(data, dtype=kind).astype(np.int64)
+        for kind, data in msgspec.msgpack.decode(FRAMES.decompress(columns))
     )
     return np.cumsum(steps), days, amounts
 

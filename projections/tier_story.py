@@ -15,6 +15,7 @@ from aggregates.customer import Customer
 from events.codec import to_json
 from events.decisions import SpecialRecorded, TierChanged, TierMoved, TierRerun
 from projections.feed import Feed, Row
+from projections.frames import Frames
 from projections.table import Table
 
 _DECISIONS = (TierChanged, TierMoved, TierRerun, SpecialRecorded)
@@ -24,8 +25,7 @@ _ALIKE = zstandard.ZstdCompressionDict(
 )
 """What lines have in common, so that a short one packs to a fifth. Changed with ``TierStory.version`` only."""
 
-_compress = zstandard.ZstdCompressor(level=3, dict_data=_ALIKE).compress
-_decompress = zstandard.ZstdDecompressor(dict_data=_ALIKE).decompress
+_FRAMES = Frames(3, _ALIKE)
 _decode = msgspec.json.Decoder(TierLine).decode
 _decode_change = msgspec.json.Decoder().decode
 
@@ -51,17 +51,17 @@ class TierStory:
         """The lines among the decisions, and customers brought forward."""
         for told in feed.told:
             for at, line in told.brought:
-                yield line.customer_id, at, told.block, None, _compress(to_json(line))
+                yield line.customer_id, at, told.block, None, _FRAMES.compress(to_json(line))
             for at, decision in told.decisions:
                 if isinstance(decision, _DECISIONS):
                     sequence = decision.sequence if isinstance(decision, TierChanged) else None
-                    yield decision.customer_id, at, told.block, sequence, _compress(to_json(decision))
+                    yield decision.customer_id, at, told.block, sequence, _FRAMES.compress(to_json(decision))
 
 
 def change_rows(contents: Iterable[tuple[bytes]], effective_by: str | None = None) -> Iterator[dict[str, Any]]:
     """Tier changes as published (``TierChanged.published``); effective_by: those effective by a date."""
     for (content,) in contents:
-        change: dict[str, Any] = _decode_change(_decompress(content))
+        change: dict[str, Any] = _decode_change(_FRAMES.decompress(content))
         if effective_by is None or change["effective_date"] <= effective_by:
             del change["type"], change["tier"]
             yield change
@@ -72,5 +72,5 @@ def stories(rows: Iterable[tuple[str, bytes]]) -> Iterator[Customer]:
     for customer_id, lines in groupby(rows, key=lambda row: row[0]):
         customer = Customer(customer_id, 0, {})
         for _, content in lines:
-            tell(customer, _decode(_decompress(content)))
+            tell(customer, _decode(_FRAMES.decompress(content)))
         yield customer

@@ -9,6 +9,7 @@ import zstandard
 from events.codec import to_json
 from events.decisions import TriggerMoved
 from projections.feed import Feed, Row
+from projections.frames import Frames
 from projections.table import Table
 
 STANDING: Final = ("raised", "claimed", "contacted")
@@ -36,8 +37,7 @@ _ALIKE = zstandard.ZstdCompressionDict(
 )
 """What steps have in common. Changed with ``TriggerSteps.version`` only."""
 
-_compress = zstandard.ZstdCompressor(level=3, dict_data=_ALIKE).compress
-_decompress = zstandard.ZstdDecompressor(dict_data=_ALIKE).decompress
+_FRAMES = Frames(3, _ALIKE)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -75,11 +75,11 @@ class TriggerSteps:
                     line.step,
                     line.business_date,
                     line.manager_id,
-                    _compress(to_json(line.published())),
+                    _FRAMES.compress(to_json(line.published())),
                 )
 
 
 def step_rows(contents: Iterable[tuple[bytes]]) -> Iterator[dict[str, Any]]:
     """Steps as published (``TriggerMoved.published``)."""
     for (content,) in contents:
-        yield _decode(_decompress(content))
+        yield _decode(_FRAMES.decompress(content))

@@ -1,6 +1,7 @@
 """Blocks as bytes: what was packed comes back, and what was changed is never taken for what was written."""
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from zlib import crc32
 
 import msgspec
@@ -172,3 +173,15 @@ def test_the_frozen_block_is_read_for_ever() -> None:
     header = header_of(BLOCK, BLOCK_HEADER["block"])
     said = {name: getattr(header, name) for name in BLOCK_HEADER}
     assert said == BLOCK_HEADER
+
+
+def test_threads_work_on_blocks_at_the_same_time() -> None:
+    """A worker folds in one thread and publishes in another; what the library works in must not be shared."""
+
+    def there_and_back(n: int) -> bool:
+        lines = [b'{"of":%d,"rows":"%s"}' % (n, b",".join(b"%d" % (n * each) for each in range(100_000)))]
+        stored = [pack(SHARD, HEAD, msgspec.structs.replace(DRAFT, lines=lines))[0] for _ in range(20)]
+        return all(unpack(each, 7).body == lines[0] for each in stored)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(there_and_back, range(4)))
