@@ -6,8 +6,12 @@ all of them, but of plain money only those that it stirs or whose bounds of rest
 dated ahead, the expiry of an open trigger, the end of a cooldown. Everybody is asked everything by the first close under other
 rules: a new policy version, rules that became active. A day that comes too early costs a question, and the next one is
 found then; so an entry of the index stays where it is when the day moves on.
+
+Where every rule is off, only who ever had a trigger is looked at, which may still end: a rule that is on some day comes with
+other rules, and so with a close that asks everybody.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from aggregates.conduct import OUT, PAYROLL, conduct_of
@@ -47,7 +51,7 @@ def sifted(shard: "Shard", day: Day) -> Sifted:
     """
     found = shard.sifted
     if found is None or found.day != day:
-        found = shard.sifted = _sift(shard, day)
+        found = shard.sifted = (_sift if shard.judged else _sift_without_rules)(shard, day)
     return found
 
 
@@ -91,6 +95,24 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
         else:
             spent.append(customer_id)
     return Sifted(day, looked, spent, renewed, early, {})
+
+
+def _sift_without_rules(shard: "Shard", day: Day) -> Sifted:
+    """As ``_sift``, where no rule is on: only what stands open may end."""
+    customers: Iterable[str] = shard.active
+    if shard.everyone or _begins_version(shard, day):
+        customers = shard.customers.all
+    looked, early = _due(shard, day)
+    spent: list[str] = []
+    everyone = shard.customers.all
+    for customer_id in customers:
+        found = everyone[customer_id]
+        customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
+        if customer.life is not None:
+            looked[customer_id] = ALL
+        elif customer_id not in looked:
+            spent.append(customer_id)
+    return Sifted(day, looked, spent, {}, early, {})
 
 
 def _stinted(shard: "Shard", conduct: Conduct) -> int:
