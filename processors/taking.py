@@ -32,8 +32,9 @@ SHOW_SHARE: Final = 10
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 0.5
-COLLECT_OBJECTS: Final = 20_000
-"""After so many new objects it is looked for cycles among them: a millisecond or two, where all of ten seconds took 100."""
+COLLECT_OBJECTS, COLLECT_BUSY_OBJECTS = 20_000, 1_000_000
+"""After so many new objects it is looked for cycles among them: a millisecond or two, where all of ten seconds took 100. While
+more than a little waits, that takes less than going through what waits as often."""
 COMMANDS_S: Final = 1.0
 LISTEN_S, SILENT_S = 1.0, 5.0
 OPENED_TOGETHER: Final = 8
@@ -299,8 +300,7 @@ class Taking(mode.Service):
         block = writer.figures.block
         if block <= slot.shown_block or self._showing:
             return False
-        behind = sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
-        every_s = max(SHOW_BUSY_S if behind else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
+        every_s = max(SHOW_BUSY_S if _is_behind(slot) else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
         if now - slot.kept_at >= CHECKPOINT_S:
             if await self._try(slot, writer.checkpoint):
                 slot.kept_at = slot.shown_at = self.loop.time()
@@ -442,7 +442,8 @@ class Taking(mode.Service):
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
         """Look for cycles among what is new since the last time; millions of customers hold none."""
-        if gc.get_count()[0] >= COLLECT_OBJECTS:
+        objects = COLLECT_BUSY_OBJECTS if any(map(_is_behind, self._slots.values())) else COLLECT_OBJECTS
+        if gc.get_count()[0] >= objects:
             async with self._alone:
                 await self._in_thread(_collect)
 
@@ -473,6 +474,11 @@ def _take(writers: Sequence[ShardWriter], folded: Callable[[], object]) -> dict[
         if writer.number in done and done[writer.number] is None:
             done[writer.number] = _failure_of(writer.settle)
     return done
+
+
+def _is_behind(slot: Slot) -> bool:
+    """Whether more than a little waits to be taken."""
+    return sum(map(slot.writer.waiting_bytes, slot.writer.inputs)) > BUSY_BYTES
 
 
 def _failure_of(job: Callable[[], None]) -> Exception | None:
