@@ -240,19 +240,20 @@ def forget_outs(conduct: Conduct, closed: Day, keep_all_from: Day, keep_from: Da
     start = conduct.told
     if start and outs[0] < keep_from - _SLACK_DAYS:  # type: ignore[operator]
         start = 0
-    told: list[int | str] = outs[:start]
+    behind = outs[start:]
+    del outs[start:]
     ahead: list[int | str] = []
     out = 0
-    for at in range(start, len(outs), OUT):
-        day: int = outs[at]  # type: ignore[assignment]
+    for at in range(0, len(behind), OUT):
+        day: int = behind[at]  # type: ignore[assignment]
         if day > closed:
-            ahead += outs[at : at + OUT]
-            out += outs[at + 1]  # type: ignore[operator]
-        elif day >= keep_all_from or (day >= keep_from and is_worth_naming(outs[at + 1], outs[at + 2], worth)):  # type: ignore[arg-type]
-            told += outs[at : at + OUT]
+            ahead += behind[at : at + OUT]
+            out += behind[at + 1]  # type: ignore[operator]
+        elif day >= keep_all_from or (day >= keep_from and is_worth_naming(behind[at + 1], behind[at + 2], worth)):  # type: ignore[arg-type]
+            outs += behind[at : at + OUT]
     conduct.out = out
-    conduct.told = len(told)
-    conduct.outs = told + ahead if ahead else told
+    conduct.told = len(outs)
+    outs += ahead
 
 
 def is_worth_naming(amount: int, what: int, worth: int) -> bool:
