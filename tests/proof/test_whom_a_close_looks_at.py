@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from aggregates.conduct import ACT, ACTIVITY_DAYS_AT_MOST, OUT, PAYROLL
 from aggregates.dates import day_of, iso
 from aggregates.policy import Policy
 from aggregates.triggers import sifting
@@ -149,25 +148,6 @@ def test_where_every_rule_is_off_for_some_months_nothing_is_missed_after_them(
     assert found == _steps(Bank(*policies), days)
     assert {line.business_date[:7] for line in found if line.step == "raised"}.isdisjoint(off)
     assert found
-
-
-def test_where_every_rule_is_off_only_what_a_rule_to_come_asks_for_is_kept() -> None:
-    bank = Bank(_off("off", "2026-01")).given(opened("C1", "A1", on="2026-01-01", balance="900000.00"))
-    for day in range(FIRST, FIRST + 200):
-        spent = money("withdrawal", "C1", "A1", "10.00", on=iso(day))
-        drifted = money("transfer_out", "C1", "A1", "20.00", on=iso(day), counterparty={"kind": "payment_platform"})
-        salary = money("payroll_credited", "C1", "A1", "30.00", on=iso(day))
-        late = money("deposit", "C1", "A1", "1.00", on=iso(max(day - 1, FIRST)), at=iso(day))
-        bank.when(spent, drifted, salary, late, closed_through(iso(day)))
-    bank.check_rebuild()
-    conduct = bank.shard.customers.ensure("C1").conduct
-    assert conduct is not None
-    assert conduct.more is not None
-    look_back = bank.shard.look_back
-    assert 0 < conduct.told == len(conduct.outs) <= (look_back + 20) * OUT
-    assert conduct.out == conduct.marks == len(conduct.more.late) == 0
-    assert len(conduct.acts) <= (ACTIVITY_DAYS_AT_MOST + 1) * ACT
-    assert len(conduct.more.payrolls) <= (bank.shard.payroll_months + 2) * 31 * PAYROLL
 
 
 def test_what_came_late_and_was_no_news_is_forgotten_with_the_close() -> None:

@@ -2,10 +2,12 @@
 
 import pytest
 
-from aggregates.dates import day_of
+from aggregates.conduct import ACT, ACTIVITY_DAYS_AT_MOST, OUT, PAYROLL, conduct_of
+from aggregates.dates import day_of, iso
 from aggregates.policy import Policy
 from aggregates.triggers.catalog import RULES
-from tests.aggregates.triggers.banks import ALL, paid, steps
+from events.decisions import CustomerUnparked, RecordParked
+from tests.aggregates.triggers.banks import ALL, paid, payroll, product, steps
 from tests.dsl.bank import Bank
 from tests.dsl.records import closed_through, deposit, opened, withdrawal
 
@@ -52,3 +54,59 @@ def test_money_out_of_a_day_that_is_not_closed_is_kept_for_the_rules_of_that_day
     bank.when(withdrawal("C1", "A1", "9.00", on="2026-02-01", at="2026-01-31"), closed_through("2026-01-31"))
     bank.when(paid("49991.00", "other_bank", on="2026-02-01"), closed_through("2026-02-01"))
     assert steps(bank, "large_outflow") == ["raised 2026-02-01"]
+
+
+def test_only_what_a_rule_to_come_asks_for_is_kept() -> None:
+    bank, first = bank_of(off_from("2026-01-01")), day_of("2026-01-01")
+    for day in range(first, first + 200):
+        bank.when(
+            withdrawal("C1", "A1", "10.00", on=iso(day)),
+            paid("20.00", "payment_platform", on=iso(day)),
+            *payroll(iso(day)),
+            deposit("C1", "A1", "1.00", on=iso(max(day - 1, first)), at=iso(day)),
+            closed_through(iso(day)),
+        )
+    bank.check_rebuild()
+    conduct = conduct_of(bank.customer())
+    assert conduct.more is not None
+    assert 0 < conduct.told == len(conduct.outs) <= (bank.shard.look_back + 20) * OUT
+    assert conduct.out == conduct.marks == len(conduct.more.late) == 0
+    assert len(conduct.acts) <= (ACTIVITY_DAYS_AT_MOST + 1) * ACT
+    assert len(conduct.more.payrolls) <= (bank.shard.payroll_months + 2) * 31 * PAYROLL
+
+
+def test_little_that_left_is_forgotten_with_its_day() -> None:
+    bank = bank_of(off_from("2026-01-01")).given(closed_through("2026-01-02"))
+    bank.given(paid("20.00", "payment_platform", on="2026-01-03"), closed_through("2026-01-03"))
+    bank.given(withdrawal("C1", "A1", "10.00", on="2026-01-04"))
+    conduct = conduct_of(bank.customer())
+    assert (len(conduct.outs), conduct.out) == (2 * OUT, 10_00)
+    bank.when(closed_through("2026-01-04"))
+    conduct = conduct_of(bank.customer())
+    assert (len(conduct.outs), conduct.told, conduct.out, conduct.marks) == (OUT, OUT, 0, 0)
+    bank.check_rebuild()
+
+
+def test_a_parked_customer_keeps_what_it_has_until_it_goes_on() -> None:
+    bank = bank_of(off_from("2026-01-01")).given(closed_through("2026-01-02"))
+    bank.given(withdrawal("C1", "A1", "10.00", on="2026-01-03"))
+    bank.evolve(RecordParked(customer_id="C1", original="", source="core", event_id="e"))
+    bank.when(closed_through("2026-01-03"))
+    assert conduct_of(bank.customer()).out == 10_00
+    bank.evolve(CustomerUnparked(customer_id="C1", records=1))
+    bank.when(closed_through("2026-01-04"))
+    assert conduct_of(bank.customer()).out == 0
+    bank.check_rebuild()
+
+
+def test_what_was_planned_while_rules_were_on_comes_to_nothing() -> None:
+    bank = Bank(ON, off_from("2026-02-01"))
+    bank.evolve(ALL)
+    bank.given(product("2026-02-15")).given(closed_through("2026-01-31"))
+    planned = conduct_of(bank.customer()).dues[0::2]
+    assert planned
+    for day in range(day_of("2026-02-01"), planned[-1] + 1):
+        bank.when(deposit("C1", "A1", "1.00", on=iso(day)), closed_through(iso(day)))
+        assert steps(bank, "maturity_upcoming") == steps(bank, "maturity_unrenewed") == []
+    assert not bank.shard.days_due
+    assert not conduct_of(bank.customer()).dues
