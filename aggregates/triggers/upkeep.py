@@ -185,7 +185,8 @@ def _forget(shard: "Shard", day: Day, customers: Iterable[str]) -> None:
     for customer_id in customers:
         if customer_id in parked:
             continue
-        conduct = conduct_of(everyone[customer_id])  # type: ignore[arg-type]  # unpacked as they were sifted
+        found = everyone[customer_id]
+        conduct = conduct_of(shard.customers.ensure(customer_id) if isinstance(found, bytes) else found)
         if conduct.out:
             if conduct.out < worth and not conduct.marks & (DRIFTED | CHANGED):
                 del conduct.outs[conduct.told :]

@@ -6,6 +6,7 @@ from aggregates.conduct import ACT, ACTIVITY_DAYS_AT_MOST, OUT, PAYROLL, conduct
 from aggregates.dates import day_of, iso
 from aggregates.policy import Policy
 from aggregates.triggers.catalog import RULES
+from aggregates.triggers.sifting import sifted
 from events.decisions import CustomerUnparked, RecordParked
 from tests.aggregates.triggers.banks import ALL, paid, payroll, product, steps
 from tests.dsl.bank import Bank
@@ -97,6 +98,15 @@ def test_a_parked_customer_keeps_what_it_has_until_it_goes_on() -> None:
     bank.when(closed_through("2026-01-04"))
     assert conduct_of(bank.customer()).out == 0
     bank.check_rebuild()
+
+
+def test_customers_may_be_packed_while_a_day_closes() -> None:
+    bank = bank_of(off_from("2026-01-01")).given(closed_through("2026-01-02"))
+    bank.given(withdrawal("C1", "A1", "10.00", on="2026-01-03"))
+    assert sifted(bank.shard, day_of("2026-01-03")).spent == ["C1"]
+    bank.shard.frozen("C1")
+    bank.when(closed_through("2026-01-03"))
+    assert conduct_of(bank.shard.customers.ensure("C1")).out == 0
 
 
 def test_what_was_planned_while_rules_were_on_comes_to_nothing() -> None:
