@@ -7,7 +7,6 @@ is read from where its log stands, wherever the broker believes it to be. How mu
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import mode
 
+from processors import cycles
 from processors.inputs import InputLost, Inputs, InputsUnusable, Unfit, against, missing_of
 from processors.pace import Pace
 from processors.ports import Input, LogNewer, LogUnusable
@@ -32,9 +32,6 @@ SHOW_SHARE: Final = 10
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 0.5
-COLLECT_OBJECTS, COLLECT_BUSY_OBJECTS = 20_000, 1_000_000
-"""After so many new objects it is looked for cycles among them: a millisecond or two, where all of ten seconds took 100. While
-more than a little waits, that takes less than going through what waits as often."""
 COMMANDS_S: Final = 1.0
 LISTEN_S, SILENT_S = 1.0, 5.0
 OPENED_TOGETHER: Final = 8
@@ -441,11 +438,10 @@ class Taking(mode.Service):
 
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
-        """Look for cycles among what is new since the last time; millions of customers hold none."""
-        objects = COLLECT_BUSY_OBJECTS if any(map(_is_behind, self._slots.values())) else COLLECT_OBJECTS
-        if gc.get_count()[0] >= objects:
+        """Look for cycles among what is new since the last time."""
+        if cycles.are_due(busy=any(map(_is_behind, self._slots.values()))):
             async with self._alone:
-                await self._in_thread(_collect)
+                await self._in_thread(cycles.collect)
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -499,8 +495,3 @@ async def _shown(slot: Slot) -> None:
 def wait_s(failures: int) -> float:
     """How long to wait before a try behind so many that failed."""
     return float(min(TRY_AGAIN_S * 2 ** min(failures - 1, 20), TRY_AGAIN_AT_MOST_S))
-
-
-def _collect() -> None:
-    gc.collect()
-    gc.freeze()
