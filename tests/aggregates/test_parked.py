@@ -1,6 +1,7 @@
 """A parked customer is left out of the closes of days, and catches up once it is unparked (laws of the log 7)."""
 
 import msgspec
+import pytest
 
 from aggregates.policy import Policy
 from aggregates.triggers.catalog import RULES
@@ -138,8 +139,12 @@ def test_triggers_are_looked_for_again_by_the_first_close_behind_it() -> None:
         bank.check_rebuild()
 
 
-def test_a_close_leaves_what_is_remembered_of_a_parked_customer_as_it_is() -> None:
-    bank = given(RICH, closed_through("2026-04-01"), withdrawal("C1", "A1", "1.00", on="2026-04-02"))
+@pytest.mark.parametrize("on", ["2026-04-02", "2026-04-03"], ids=["only spent", "dated ahead, so looked at"])
+@pytest.mark.parametrize("codes", [tuple(rule.code for rule in RULES), ()], ids=["all rules", "none"])
+def test_a_close_leaves_what_is_remembered_of_a_parked_customer_as_it_is(codes: tuple[str, ...], on: str) -> None:
+    bank = Bank(Policy())
+    bank.evolve(TriggersActivated(codes))
+    bank.given(RICH, closed_through("2026-04-01"), withdrawal("C1", "A1", "1.00", on=on, at="2026-04-02"))
     before = msgspec.to_builtins(bank.customer().conduct)
     parked(bank).when(closed_through("2026-04-02"))
     assert msgspec.to_builtins(bank.customer().conduct) == before
