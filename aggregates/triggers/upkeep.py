@@ -1,6 +1,6 @@
 """Keeps book of what closes look at for triggers (``sifting``), and forgets what none will. By evolve alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -22,7 +22,7 @@ from aggregates.triggers.life import evolve as evolve_life
 from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, REVALUED, SPENT, Conduct, Life
 from aggregates.triggers.planning import dues_of
 from aggregates.triggers.seen import Seen
-from aggregates.triggers.sifting import Sifted, sifted, view_of
+from aggregates.triggers.sifting import sifted, view_of
 from aggregates.triggers.view import OUTSIDE
 from aggregates.waiting import Noted
 from events.codec import DAYS, to_json
@@ -150,10 +150,19 @@ def close(shard: "Shard", day: Day) -> None:
     for customer_id, asked in found.looked.items():
         if customer_id not in parked:
             _begin_anew(shard, shard.customers.ensure(customer_id), day, asked)
-    if shard.judged:
-        _begin_day(shard, day, found)
-    else:
-        _forget(shard, day, found.spent)
+    for customer_id in found.spent:
+        if customer_id not in parked:
+            customer = shard.customers.ensure(customer_id)
+            conduct = conduct_of(customer)
+            if customer_id in found.rest:
+                conduct.rest = found.rest[customer_id]
+            if conduct.out:
+                _forget_day(shard, customer, conduct, day)
+            if not shard.judged:
+                _forget_old(shard, conduct, day, day + 1)
+            elif conduct.more is not None:
+                conduct.more.late.clear()
+            conduct.marks = 0
     for customer_id in found.early:
         _index(shard, customer_id, conduct_of(shard.customers.ensure(customer_id)))
     shard.sifted = None
@@ -161,43 +170,6 @@ def close(shard: "Shard", day: Day) -> None:
     for due in [due for due in shard.days_due if due <= day]:
         del shard.days_due[due]
     shard.everyone = False
-
-
-def _begin_day(shard: "Shard", day: Day, found: Sifted) -> None:
-    """Those who only spent money begin a day; what was planned for them stays."""
-    for customer_id in found.spent:
-        if customer_id not in shard.parked:
-            customer = shard.customers.ensure(customer_id)
-            conduct = conduct_of(customer)
-            if customer_id in found.rest:
-                conduct.rest = found.rest[customer_id]
-            if conduct.more is not None:
-                conduct.more.late.clear()
-            if conduct.out:
-                _forget_day(shard, customer, conduct, day)
-            conduct.marks = 0
-
-
-def _forget(shard: "Shard", day: Day, customers: Iterable[str]) -> None:
-    """Of customers whom no rule is asked about what no rule to come will ask for either. None of them ever had a trigger."""
-    everyone, parked, worth = shard.customers.all, shard.parked, shard.worth
-    keep_from, payrolls_from = day + 1 - shard.look_back, first_day(month_of(day + 1) - shard.payroll_months - 1)
-    for customer_id in customers:
-        if customer_id in parked:
-            continue
-        found = everyone[customer_id]
-        conduct = conduct_of(shard.customers.ensure(customer_id) if isinstance(found, bytes) else found)
-        if conduct.out:
-            if conduct.out < worth and not conduct.marks & (DRIFTED | CHANGED):
-                del conduct.outs[conduct.told :]
-                conduct.out = 0
-            else:
-                forget_outs(conduct, day, day + 1, keep_from, worth)
-        if conduct.more is not None:
-            forget_more(conduct.more, keep_from, payrolls_from)
-        if len(conduct.acts) > _ACTS_AT_MOST:
-            forget_activity(conduct, day)
-        conduct.marks = 0
 
 
 def _index(shard: "Shard", customer_id: str, conduct: Conduct) -> None:
@@ -210,7 +182,7 @@ def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) 
     life = customer.life
     if life is not None and life.open:
         _forget_outs(shard, conduct, day, life.open[0].on)
-    elif conduct.out < shard.worth and not conduct.marks & DRIFTED:
+    elif conduct.out < shard.worth and not conduct.marks & (DRIFTED | CHANGED):
         del conduct.outs[conduct.told :]
         conduct.out = 0
     else:
@@ -222,6 +194,14 @@ def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) 
 def _forget_outs(shard: "Shard", conduct: Conduct, day: Day, raised: Day) -> None:
     """raised: when the earliest open trigger was, else a later day."""
     forget_outs(conduct, day, raised, min(raised, day + 1) - shard.look_back, shard.worth)
+
+
+def _forget_old(shard: "Shard", conduct: Conduct, day: Day, raised: Day) -> None:
+    """What no look from this day on will ask for. raised: as above."""
+    if conduct.more is not None:
+        payrolls_from = first_day(month_of(raised) - shard.payroll_months - 1)
+        forget_more(conduct.more, min(raised, day + 1) - shard.look_back, payrolls_from)
+    forget_activity(conduct, min(raised, day))
 
 
 def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> None:
@@ -236,10 +216,7 @@ def _begin_anew(shard: "Shard", customer: Customer, day: Day, asked: int) -> Non
             raised = life.open[0].on  # the first raised
     if conduct.outs:
         _forget_outs(shard, conduct, day, raised)
-    if conduct.more is not None:
-        payrolls_from = first_day(month_of(raised) - shard.payroll_months - 1)
-        forget_more(conduct.more, min(raised, day + 1) - shard.look_back, payrolls_from)
-    forget_activity(conduct, min(raised, day))
+    _forget_old(shard, conduct, day, raised)
     conduct.marks = 0
     first = conduct.dues[:1]
     conduct.dues = dues_of(shard, customer, view, conduct.dues, asked)
