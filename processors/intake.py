@@ -51,7 +51,7 @@ from processors.erased import is_same, is_stored, kept, sealed_original
 from processors.erasing import Erasing
 from processors.faults import Faults
 from processors.history import History
-from processors.making import Behind, Counts, Origin, no_batch
+from processors.making import Behind, Counts, Origin, behind_from, no_batch
 from processors.messages import Messages
 from processors.parking import place_at
 from processors.ports import EventLog, IdIndex, Input, Mark, Seal
@@ -63,6 +63,8 @@ from processors.tail import Told
 __all__ = ["Behind", "Counts", "Intake", "Origin"]
 
 _KEPT_OF_TOO_LARGE = 65_536
+_RECORDS_AT_ONCE = 2_500
+"""So many messages are decoded, judged and let go of before the next: what is gone through several times stays in the cache."""
 _CALENDAR: Input = (CALENDAR, 0)
 _OPEN: dict[type[Any], tuple[str, ...]] = {
     **dict.fromkeys((AccountOpened, AccountClosed, ValuationUpdated, BalanceStated), ()),
@@ -115,6 +117,15 @@ class Intake(Erasing, ClosingDays):
         A key that is not the customer, or a customer of another partition, is refused `key_mismatch` (CONTRACT §1). Closes
         are not among them (``take_close``): one that is, is refused. Raises as ``take`` does.
         """
+        stands = self.log.head().inputs.get(origin.input, 0)
+        self._inputs[origin.input] = (stands, stands)
+        count = len(messages.values)
+        for start in range(0, max(count, 1), _RECORDS_AT_ONCE):
+            end = min(start + _RECORDS_AT_ONCE, count)
+            part = messages if end - start == count else messages.part(start, end)
+            self._take_part(origin, part, behind_from(start, mark), more=more or end < count)
+
+    def _take_part(self, origin: Origin, messages: Messages, mark: Behind | None, *, more: bool) -> None:
         with self._ours(origin.input, messages.places):
             lines, records, shortest = codec.decode_batch(*messages.lines())
             refused = messages.refused(records, lines, self.shard.customers.all)
@@ -122,8 +133,6 @@ class Intake(Erasing, ClosingDays):
                 records = list(records)
                 for at, refusal in refused.items():
                     records[at] = refusal
-            stands = self.log.head().inputs.get(origin.input, 0)
-            self._inputs[origin.input] = (stands, stands)
             self._take(origin, messages.places, lines, records, shortest, mark, more=more)
 
     def take_close(

@@ -40,6 +40,11 @@ class Origin(msgspec.Struct, frozen=True):
     file: str | None = None
 
 
+def behind_from(start: int, mark: Behind | None) -> Behind | None:
+    """The same of a part of the batch that begins behind the first so many lines."""
+    return mark if mark is None or not start else lambda count: mark(start + count)
+
+
 def no_batch() -> Batch:
     """A batch of nothing."""
     return Batch([])

@@ -27,6 +27,11 @@ class Messages:
         self.places = [*offsets, end]
         self.keys, self.values = keys, values
 
+    def part(self, start: int, end: int) -> "Messages":
+        """Those from `start` up to `end`, by place."""
+        places, keys, values = self.places, self.keys[start:end], self.values[start:end]
+        return Messages(self.topic, self.partition, self.partitions, places[start:end], places[end], keys, values)
+
     def lines(self) -> tuple[bytes, list[bytes]]:
         """The values as lines ending in a newline each, together and without it; what is no single line is empty."""
         try:

@@ -15,6 +15,7 @@ import msgspec
 from processors.faults import CannotPark, Faults, OurFault
 from processors.intake import Behind, Intake, Origin
 from processors.keeper import Keeper
+from processors.making import behind_from
 from processors.messages import Messages
 from processors.ports import Head, Input, Mark
 
@@ -116,9 +117,8 @@ class Lines(msgspec.Struct, frozen=True):
         return tuple(self._part(lines, *pair) for pair in pairwise(cuts))
 
     def _part(self, lines: list[bytes], start: int, end: int) -> "Lines":
-        mark = self.mark
-        behind = None if mark is None else lambda count: mark(start + count)
-        return Lines(self.origin, self.first + start, b"".join(line + b"\n" for line in lines[start:end]), behind)
+        data = b"".join(line + b"\n" for line in lines[start:end])
+        return Lines(self.origin, self.first + start, data, behind_from(start, self.mark))
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -155,18 +155,7 @@ class Received(msgspec.Struct, frozen=True):
         return tuple(self._part(*pair) for pair in pairwise(cuts))
 
     def _part(self, start: int, end: int) -> "Received":
-        mark, all_ = self.mark, self.messages
-        behind = None if mark is None else lambda count: mark(start + count)
-        part = Messages(
-            all_.topic,
-            all_.partition,
-            all_.partitions,
-            all_.places[start:end],
-            all_.places[end],
-            all_.keys[start:end],
-            all_.values[start:end],
-        )
-        return Received(self.origin, part, behind)
+        return Received(self.origin, self.messages.part(start, end), behind_from(start, self.mark))
 
 
 class Several(msgspec.Struct, frozen=True):

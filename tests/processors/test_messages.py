@@ -7,12 +7,12 @@ from events.calendar import BusinessDayClosed
 from events.catalog import CALENDAR, CUSTOMERS, INTERACTIONS, TRANSACTIONS
 from events.decisions import RecordRefused
 from events.fields import CustomerRecord, Record
-from processors import owner
+from processors import intake, owner
 from processors.closes import close_in
 from processors.intake import Origin
 from processors.messages import Messages
 from processors.partition import are_in, murmur2, partition_of
-from processors.ports import Input, Mark
+from processors.ports import Draft, Input, Mark
 from tests.dsl.door import Door
 from tests.dsl.parking import Failing, Owned
 from tests.dsl.records import close, deposit, granted, opened, reversal
@@ -24,6 +24,13 @@ INPUT = (TRANSACTIONS, PARTITION)
 A1 = opened(HERE, "A1", on="2026-01-01", id="a1")
 D1 = deposit(HERE, "A1", "1.00", on="2026-01-02", id="d1")
 D2 = deposit(HERE, "A1", "2.00", on="2026-01-02", id="d2")
+
+
+@pytest.fixture(autouse=True, params=[1, 2, 2_500])
+def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many messages are decoded before the next: what comes of them is the same."""
+    monkeypatch.setattr(intake, "_RECORDS_AT_ONCE", request.param)
+
 
 Sent = Record | tuple[bytes | None, bytes | None]
 """A record under its customer, or a key and a value."""
@@ -128,6 +135,26 @@ def test_a_value_that_is_not_one_line_is_refused_and_kept(value: bytes | None) -
     assert take(door, messages(A1, (HERE.encode(), value), D2)) == [("not_json", None, 1)]
     assert door.original(door.refused[0]) == (value or b"")
     assert door.counts == (2, 0, 1)
+
+
+def test_every_block_has_the_mark_of_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known by now and what is reversed make blocks end early: within a batch, and between its parts."""
+    door = Door()
+    ends: list[tuple[tuple[int, int], Mark]] = []
+    append = door.intake.log.append
+
+    def appended(draft: Draft) -> int:
+        ends.append((draft.inputs[INPUT], draft.marks[INPUT]))
+        return append(draft)
+
+    monkeypatch.setattr(door.intake.log, "append", appended)
+    back = reversal(HERE, "d1", at="2026-01-03T10:00:00+08:00", id="r1")
+    sent = messages(A1, D1, D1, D2, back, D2, first=10, step=2)
+    door.intake.take_messages(Origin(INPUT), sent, lambda taken: Mark(sent.places[taken], "digest", 0))
+    assert door.counts == (4, 2, 0)
+    assert [start for (start, _), _ in ends] == [0, *(end for (_, end), _ in ends[:-1])]
+    assert [mark.size for _, mark in ends] == [end for (_, end), _ in ends]
+    assert ends[-1][1].size == 22
 
 
 def test_the_mark_is_that_of_what_was_reached() -> None:
