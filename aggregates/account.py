@@ -1,9 +1,9 @@
 """One account: its balance and the exact sums of its end-of-day balances by month (DOMAIN §3).
 
 What is kept: the balance after everything taken; for days not yet in a closed month, and some weeks before them, the net
-movement of each day (`days`, flat: day, delta, day, delta … ascending); and one sum a month (`sums`, the last of them for
-month `summed`) for every month that can still be restated or named, kept up to date by each movement: a month's sum counts
-the balance as staying put after the last known day. After `summed` the balance is what it is.
+movement of each day (`days`, flat: day, delta, day, delta … ascending); and one sum a month (`running` for the month
+`summed`, `sums` for those before it, ascending) for every month that can still be restated or named, kept up to date by each
+movement: a month's sum counts the balance as staying put after the last known day. After `summed` the balance is what it is.
 
 A valued account keeps its days for all those months, since a late purchase is absorbed by a later valuation: per day
 the money, the effect of the valuation that stands, and the day's valuations. Holdings are valued from their opening,
@@ -55,6 +55,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     balance: int
     rolled: Month
     summed: Month
+    running: int
     days: list[int]
     sums: list[int]
     valued: Valued | None
@@ -64,7 +65,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
 def opened(number: int, category: str, on: Day, last_closed: Month) -> Account:
     """A new account; last_closed: L, 0 while no month is closed."""
     valued = Valued([], [], [], []) if category in VALUED_CATEGORIES else None
-    return Account(number, category, on, 0, 0, last_closed, 0, [], [], valued)
+    return Account(number, category, on, 0, 0, last_closed, 0, 0, [], [], valued)
 
 
 # ---------------------------------------------------------------------------------------------- movements
@@ -80,7 +81,7 @@ def post(account: Account, day: Day, delta: int, first_month: Month, moves: list
     month, left = PLACES[day]
     if not days or day >= days[-2]:  # nine of ten: money of the latest day or a later one
         if days and month == account.summed:  # a valued account has no `days`
-            account.sums[-1] += delta * left
+            account.running += delta * left
             account.balance += delta
             moves += (account.number, day, delta)
             if day == days[-2]:
@@ -89,8 +90,8 @@ def post(account: Account, day: Day, delta: int, first_month: Month, moves: list
                 days += (day, delta)
             return
         if account.summed in (0, month - 1) and month > account.rolled and account.valued is None:  # first of its month
-            account.sums.append(account.balance * days_in(month) + delta * left)
-            account.summed = month
+            _begin_month(account, month)
+            account.running += delta * left
             account.balance += delta
             moves += (account.number, day, delta)
             days += (day, delta)
@@ -180,10 +181,10 @@ def _move(account: Account, day: Day, delta: int, first_month: Month, moves: lis
     month, left = PLACES[day]
     summed = account.summed
     if month == summed:
-        account.sums[-1] += delta * left
+        account.running += delta * left
     elif month > summed:
         _extend(account, month)
-        account.sums[-1] += delta * left
+        account.running += delta * left
     else:
         _restate(account, _counted(day, first_month), delta)
     account.balance += delta
@@ -206,26 +207,32 @@ def _move(account: Account, day: Day, delta: int, first_month: Month, moves: lis
 
 def _extend(account: Account, month: Month) -> None:
     """Keep sums up to a month; the balance stayed put since the last one."""
-    start = account.summed + 1
-    if month - start > _LONGEST_GAP and not account.rolled:
+    if account.summed and month - account.summed - 1 > _LONGEST_GAP and not account.rolled:
         account.sums.clear()  # long before the first close: ``month_sum`` counts the days, which are all there
-        start = month
-    if not account.summed:
-        start = month
-    for each in range(start, month + 1):
-        account.sums.append(account.balance * days_in(each))
+        account.summed = 0
+    _begin_month(account, month)
+
+
+def _begin_month(account: Account, month: Month) -> None:
+    """The running sum is that of a later month from now on, or of the first one."""
+    if account.summed:
+        account.sums.append(account.running)
+        for each in range(account.summed + 1, month):
+            account.sums.append(account.balance * days_in(each))
+    account.running = account.balance * days_in(month)
     account.summed = month
 
 
 def _restate(account: Account, day: Day, delta: int) -> None:
     """A movement in an earlier month changes the sum of that month and of every later one."""
     (month, left), summed, sums = PLACES[day], account.summed, account.sums
-    oldest = summed - len(sums) + 1
+    oldest = summed - len(sums)
     if month < oldest and account.rolled:
         sums[0:0] = [0] * (oldest - month)  # nothing moved before
         oldest = month
-    for each in range(max(month, oldest), summed + 1):
+    for each in range(max(month, oldest), summed):
         sums[each - oldest] += delta * (left if each == month else days_in(each))
+    account.running += delta * days_in(summed)
 
 
 # ---------------------------------------------------------------------------------------------- closed months
@@ -240,17 +247,17 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
         return
     oldest = max(first_month, last_closed - retained + 1)
     sums, summed = account.sums, account.summed
-    have = summed - len(sums) + 1
-    if not account.rolled and sums and have > oldest:
+    have = summed - len(sums)
+    if not account.rolled and summed and have > oldest:
         sums[0:0] = [_counted_sum(account, month) for month in range(oldest, have)]  # while all days are there
     if summed < last_closed:
         if summed < oldest - 1:
             sums.clear()
-            summed = oldest - 1
-        sums += [account.balance * days_in(month) for month in range(summed + 1, last_closed + 1)]
-        account.summed = last_closed
+            account.summed, account.running = oldest, account.balance * days_in(oldest)
+        if account.summed < last_closed:
+            _begin_month(account, last_closed)
     account.rolled = last_closed
-    kept = account.summed - oldest + 1
+    kept = account.summed - oldest
     if len(sums) > kept:
         del sums[: len(sums) - kept]
     if account.valued is None:
@@ -329,7 +336,9 @@ def month_sum(account: Account, month: Month) -> int:
     summed = account.summed
     if month > summed:
         return account.balance * days_in(month)
-    at = month - summed + len(account.sums) - 1
+    if month == summed:
+        return account.running
+    at = month - summed + len(account.sums)
     if at >= 0:
         return account.sums[at]
     return 0 if month <= account.rolled else _counted_sum(account, month)

@@ -114,7 +114,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             shard.roll_account(customer, account)  # type: ignore[arg-type]
         days = account.days
         if days and account.summed == month and day >= days[-2]:  # as ``accounts.post`` does, which does the rest
-            account.sums[-1] += delta * left
+            account.running += delta * left
             account.balance += delta
             moves.extend((account.number, day, delta))
             if day == days[-2]:

@@ -59,7 +59,7 @@ def strays(shard: "Shard", customer: Customer, rest: Bounds, month: Month, days:
     spot = total = 0
     for account in customer.accounts.values():
         spot += account.balance
-        total += account.sums[-1] if account.summed == month else accounts.month_sum(account, month)
+        total += account.running if account.summed == month else accounts.month_sum(account, month)
     low, high, low_average, high_average = rest[:_STAYING]
     asked = follows = 0
     if (
