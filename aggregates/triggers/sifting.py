@@ -32,13 +32,12 @@ class Sifted(NamedTuple):
     """Customers of a close.
 
     looked: at whom it looks, and what it asks (``aggregates.triggers.duty``); spent: who only spent money, which is no news;
-    rest: new bounds of some of them (``Rule.follows``);
-    early: of whom nothing is due after all; views: kept.
+    rest: new bounds of some of them (``Rule.follows``); early: of whom nothing is due after all; views: kept.
     """
 
     day: Day
     looked: dict[str, int]
-    spent: list[str]
+    spent: list[Customer]
     rest: dict[str, Bounds]
     early: list[str]
     views: dict[str, Seen]
@@ -47,7 +46,7 @@ class Sifted(NamedTuple):
 def sifted(shard: "Shard", day: Day) -> Sifted:
     """Whom the close of a day has to look at, parked customers included, and who only spent money, which is no news.
 
-    The same until the day is closed: worked out once.
+    The same until the day is closed: worked out once, but for a customer made cold meanwhile, who is another object then.
     """
     found = shard.sifted
     if found is None or found.day != day:
@@ -59,7 +58,7 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
     if shard.everyone or _begins_version(shard, day):
         return Sifted(day, dict.fromkeys(shard.customers.all, ALL), [], {}, [], {})
     looked, early = _due(shard, day)
-    spent: list[str] = []
+    spent: list[Customer] = []
     renewed: dict[str, Bounds] = {}
     everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
     asked_by, floor, losing, stinted = shard.asked_by, shard.floor, shard.losing, shard.stinted
@@ -93,7 +92,7 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
         elif asked:
             looked[customer_id] = asked
         else:
-            spent.append(customer_id)
+            spent.append(customer)
     return Sifted(day, looked, spent, renewed, early, {})
 
 
@@ -103,7 +102,7 @@ def _sift_without_rules(shard: "Shard", day: Day) -> Sifted:
     if shard.everyone or _begins_version(shard, day):
         customers = shard.customers.all
     looked, early = _due(shard, day)
-    spent: list[str] = []
+    spent: list[Customer] = []
     everyone = shard.customers.all
     for customer_id in customers:
         found = everyone[customer_id]
@@ -111,7 +110,7 @@ def _sift_without_rules(shard: "Shard", day: Day) -> Sifted:
         if customer.life is not None:
             looked[customer_id] = ALL
         elif customer_id not in looked:
-            spent.append(customer_id)
+            spent.append(customer)
     return Sifted(day, looked, spent, {}, early, {})
 
 

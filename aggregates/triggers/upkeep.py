@@ -150,19 +150,21 @@ def close(shard: "Shard", day: Day) -> None:
     for customer_id, asked in found.looked.items():
         if customer_id not in parked:
             _begin_anew(shard, shard.customers.ensure(customer_id), day, asked)
-    for customer_id in found.spent:
-        if customer_id not in parked:
-            customer = shard.customers.ensure(customer_id)
-            conduct = conduct_of(customer)
-            if customer_id in found.rest:
-                conduct.rest = found.rest[customer_id]
-            if conduct.out:
-                _forget_day(shard, customer, conduct, day)
-            if not shard.judged:
-                _forget_old(shard, conduct, day, day + 1)
-            elif conduct.more is not None:
+    judged, rest = shard.judged, found.rest
+    for customer in found.spent:
+        if parked and customer.id in parked:
+            continue
+        conduct = conduct_of(customer)
+        if rest and customer.id in rest:
+            conduct.rest = rest[customer.id]
+        if conduct.out:
+            _forget_day(shard, customer, conduct, day)
+        if judged:
+            if conduct.more is not None:
                 conduct.more.late.clear()
-            conduct.marks = 0
+        elif conduct.more is not None or len(conduct.acts) > _ACTS_AT_MOST:
+            _forget_old(shard, conduct, day, day + 1)
+        conduct.marks = 0
     for customer_id in found.early:
         _index(shard, customer_id, conduct_of(shard.customers.ensure(customer_id)))
     shard.sifted = None

@@ -103,7 +103,7 @@ def test_a_parked_customer_keeps_what_it_has_until_it_goes_on() -> None:
 def test_customers_may_be_packed_while_a_day_closes() -> None:
     bank = bank_of(off_from("2026-01-01")).given(closed_through("2026-01-02"))
     bank.given(withdrawal("C1", "A1", "10.00", on="2026-01-03"))
-    assert sifted(bank.shard, day_of("2026-01-03")).spent == ["C1"]
+    assert [each.id for each in sifted(bank.shard, day_of("2026-01-03")).spent] == ["C1"]
     bank.shard.frozen("C1")
     bank.when(closed_through("2026-01-03"))
     assert conduct_of(bank.shard.customers.ensure("C1")).out == 0
