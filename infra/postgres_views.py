@@ -20,6 +20,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from aggregates.customer import Customer
 from aggregates.shard import Shard
+from infra.postgres_arrays import blobs, numbers, texts
 from infra.postgres_session import Session
 from infra.postgres_view_tables import POSITIONS, SHARD, definition, kept_text, table_name
 from infra.telling import untold
@@ -32,6 +33,7 @@ from projections.table import Table
 _CUSTOMERS_A_STEP = 10_000
 _DO = "open the log anew: what is missing is told from it; or run: guanxi rebuild"
 _ARRAYS = {"TEXT": "text[]", "INTEGER": "bigint[]", "BLOB": "bytea[]", "ANY": "text[]"}
+_ARRAY_OF: dict[str, Callable[[list[Any]], bytes]] = {"TEXT": texts, "INTEGER": numbers, "BLOB": blobs, "ANY": texts}
 
 decode_basis = msgspec.json.Decoder(Basis).decode
 
@@ -41,6 +43,14 @@ class Working(NamedTuple):
 
     connection: Connection[DictRow]
     pipeline: Pipeline
+
+
+class _Rows(NamedTuple):
+    """Rows as columns, and the statement that puts them."""
+
+    statement: str
+    table: Table
+    columns: list[list[Any]]
 
 
 class Position(NamedTuple):
@@ -145,8 +155,7 @@ class PostgresViews:
             with self._transaction() as (connection, _):
                 if self._looked(connection, lock=True) != known:
                     raise ViewsUnusable(f"{self.path}: another process told them meanwhile; {_DO}")
-                for statement, columns in rows:
-                    connection.execute(statement, columns, prepare=True)
+                _write(connection, rows)
                 self._stand(connection, after)
             self._position = after
 
@@ -178,19 +187,18 @@ class PostgresViews:
     def _put_rows(self, connection: Connection[DictRow], feed: Feed) -> bool:
         """Put the rows of every projection -> whether any text had to be kept otherwise."""
         rows, odd = self._rows_of(feed)
-        for statement, columns in rows:
-            connection.execute(statement, columns, prepare=True)
+        _write(connection, rows)
         return odd
 
-    def _rows_of(self, feed: Feed) -> tuple[list[tuple[str, list[list[Any]]]], bool]:
-        """(statement, columns) of every projection that has rows; whether any text had to be kept otherwise."""
+    def _rows_of(self, feed: Feed) -> tuple[list[_Rows], bool]:
+        """Of every projection that has rows; whether any text had to be kept otherwise."""
         found, odd = [], False
         for projection, statement in self._puts:
             rows = list(projection.rows(feed))
             if rows:
                 columns, changed = _columns_of(projection.table, rows)
                 odd |= changed
-                found.append((statement, columns))
+                found.append(_Rows(statement, projection.table, columns))
         return found, odd
 
     def _stand(self, connection: Connection[DictRow], position: Position) -> None:
@@ -250,6 +258,12 @@ class PostgresViews:
             after = Position(0, {}, False, Basis())
             self._stand(connection, after)
         self._position = after
+
+
+def _write(connection: Connection[DictRow], several: Iterable[_Rows]) -> None:
+    for statement, table, columns in several:
+        arrays = [_ARRAY_OF[kind](values) for (_, kind), values in zip(table.columns, columns, strict=True)]
+        connection.execute(statement, arrays, prepare=True)
 
 
 def _columns_of(table: Table, rows: list[Row]) -> tuple[list[list[Any]], bool]:
