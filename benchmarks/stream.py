@@ -87,8 +87,9 @@ def _rows(figures: dict[str, Figures]) -> Iterator[Row]:
     for name, each in figures.items():
         beside, aim = per_event(each, each["records"]), ""
         if theirs and each is not theirs:
-            ratio = each["money"] / each["wall_s"] / (theirs["money"] / theirs["wall_s"])
-            beside = f"money records alone: {times(ratio, 1)} the rival's rate; {beside}"
+            their_rate = theirs["money"] / theirs["wall_s"]
+            log, views = (times(each["money"] / each[until], their_rate) for until in ("wall_s", "views_s"))
+            beside = f"money records alone: {log} the rival's rate, {views} until the views are there too; {beside}"
             aim = AIM if name.startswith("stream") else ""
         if once and twice and each is once:
             cost = ", ".join(f"{1 - twice[key] / once[key]:.0%} of the {what}" for key, what in _COSTS.items())
@@ -97,7 +98,7 @@ def _rows(figures: dict[str, Figures]) -> Iterator[Row]:
 
 
 def ours(cluster: Cluster, folder: Path, way: Way, published: Published) -> Figures:
-    """Workers on a new log: from when all shards take until everything is committed."""
+    """Workers on a new log: from when all shards take until everything is committed; views_s: until the views are there too."""
     total = published.records + published.closes * cluster.partitions * len(streaming.TOPICS)
     policy = policy_file(folder, rules=way.rules)
     with Workers(cluster, folder, way.workers, "--policy", policy, *way.more, program=way.program) as running:
@@ -105,7 +106,10 @@ def ours(cluster: Cluster, folder: Path, way: Way, published: Published) -> Figu
         costs = Costs(cluster, running)
         while running.taken() < total:
             time.sleep(_POLL_S)
-        return costs.figures(records=published.records, money=published.money)
+        figures = costs.figures(records=published.records, money=published.money)
+        while not running.shown():
+            time.sleep(_POLL_S)
+        return figures | {"views_s": costs.figures()["wall_s"]}
 
 
 # ---------------------------------------------------------------------------------------------- the rival

@@ -289,6 +289,10 @@ class Workers:
         """Offsets taken by all shards."""
         return sum(each["position"] for shard in self.shards() for each in shard["inputs"])
 
+    def shown(self) -> bool:
+        """Whether the views of all shards are those of everything taken."""
+        return all(shard["shown_block"] == shard["block"] for shard in self.shards())
+
     def cpu_s(self) -> float:
         """CPU seconds so far."""
         return sum(cpu_s(process.pid) for process in self.processes)

@@ -2,18 +2,42 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from processors.gate import Waiting
 from processors.ports import Input
 from processors.shard_writer import ShardWriter
+
+SHOW_S: Final = 1.0
+SHOW_BEHIND_S: Final = 10.0
+"""Behind, the views are written less often: once for all that moved meanwhile."""
+SHOW_SHARE: Final = 10
+"""Showing takes one part in so many of the time at most."""
+
+
+class ShowCost:
+    """What it took to show a shard the last time, seconds. made_s: its rows, while nothing else is done; written_s: beside it."""
+
+    def __init__(self) -> None:
+        self.made_s = self.written_s = 0.0
+
+    def every_s(self, shards: int, *, behind: bool, quiet: bool) -> float:
+        """After how long it is time to show one of so many shards again.
+
+        behind: more than a little waits, and whatever takes time is missed there; quiet: nothing is to be done at all.
+        """
+        if quiet:
+            return SHOW_S
+        if behind:
+            return max(SHOW_BEHIND_S, (self.made_s + self.written_s) * SHOW_SHARE * shards)
+        return max(SHOW_S, self.made_s * SHOW_SHARE * shards)
 
 
 class Slot:
     """See the module.
 
     reading: its inputs may be read; what ends in `_at`: by the loop's clock, seconds; full: inputs of
-    which enough was read for now; showing: writes the views, while that is under way.
+    which enough was read for now; showing: writes the views, while that is under way; cost: what that took.
     """
 
     def __init__(self, writer: ShardWriter) -> None:
@@ -22,7 +46,7 @@ class Slot:
         self.try_at = self.worked_at = 0.0
         self.shown_block = self.said_block = 0
         self.shown_at = self.kept_at = 0.0
-        self.show_cost_s = 0.0
+        self.cost = ShowCost()
         self.full: set[Input] = set()
         self.showing: asyncio.Task[None] | None = None
 

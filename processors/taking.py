@@ -23,12 +23,9 @@ from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
 from processors.slot import Slot
 
-SHOW_S: Final = 1.0
-SHOW_BUSY_S: Final = 10.0
-"""While more than a little waits to be taken, views are shown less often: they are written once for all that moved meanwhile."""
 BUSY_BYTES: Final = 256 << 10
-SHOW_SHARE: Final = 10
-"""Making the rows of views takes at most one part in so many of the time; they are written beside what goes on."""
+BUSY_RECORDS: Final = 1_000
+QUIET_S: Final = 0.25
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 0.5
@@ -245,17 +242,19 @@ class Taking(mode.Service):
     @mode.Service.task
     async def _fold(self) -> None:
         self._folding = asyncio.Event()
+        quiet = False
         try:
             while not self.should_stop:
                 self._wake.clear()
                 await self._open_due()
                 busy = await self._round()
                 for slot in sorted(self._slots.values(), key=lambda slot: slot.shown_at):
-                    if slot.reading and self._given and not self.should_stop and await self._derive(slot):
+                    if slot.reading and self._given and not self.should_stop and await self._derive(slot, quiet):
                         busy = True
                         break  # one behind a round, so that what comes in does not wait for all of them
                 if not busy:
-                    await self._wait_for(self._wake, SHOW_S / 4)
+                    await self._wait_for(self._wake, QUIET_S)
+                quiet = not busy and not self._wake.is_set()
         finally:
             self._folding.set()
 
@@ -291,36 +290,37 @@ class Taking(mode.Service):
                     slot.writer.figures.trouble = ""
         return True
 
-    async def _derive(self, slot: Slot) -> bool:
+    async def _derive(self, slot: Slot, quiet: bool) -> bool:
         """Write the views of a shard, or all that is derived, where it is time -> whether it was."""
         writer, now = slot.writer, self.loop.time()
         block = writer.figures.block
         if block <= slot.shown_block or self._showing:
             return False
-        every_s = max(SHOW_BUSY_S if _is_behind(slot) else SHOW_S, slot.show_cost_s * SHOW_SHARE * len(self._slots))
         if now - slot.kept_at >= CHECKPOINT_S:
             if await self._try(slot, writer.checkpoint):
                 slot.kept_at = slot.shown_at = self.loop.time()
                 slot.shown_block = writer.figures.block
             return True
-        if now - slot.shown_at < every_s:
+        if now - slot.shown_at < slot.cost.every_s(len(self._slots), behind=_is_behind(slot), quiet=quiet):
             return False
         made: list[Callable[[], None]] = []
         began = self.loop.time()
         if await self._try(slot, lambda: made.append(writer.showing())):
-            slot.show_cost_s = self.loop.time() - began
+            slot.cost.made_s = self.loop.time() - began
             self._showing = True
             slot.showing = asyncio.create_task(self._show(slot, made[0], block))
         return True
 
     async def _show(self, slot: Slot, write: Callable[[], None], block: int) -> None:
         """Write the views of a shard up to a block, beside what goes on."""
+        began = self.loop.time()
         try:
             await asyncio.get_running_loop().run_in_executor(self._views_thread, write)
         except Exception as error:  # as in ``_try``
             await self._failed(slot, error)
         else:
             slot.shown_at, slot.shown_block = self.loop.time(), block
+            slot.cost.written_s = slot.shown_at - began
         finally:
             slot.showing, self._showing = None, False
             self._wake.set()
@@ -473,8 +473,9 @@ def _take(writers: Sequence[ShardWriter], folded: Callable[[], object]) -> dict[
 
 
 def _is_behind(slot: Slot) -> bool:
-    """Whether more than a little waits to be taken."""
-    return sum(map(slot.writer.waiting_bytes, slot.writer.inputs)) > BUSY_BYTES
+    """Whether more than a little waits to be taken, or did a moment ago."""
+    writer = slot.writer
+    return writer.worked > BUSY_RECORDS or sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
 
 
 def _failure_of(job: Callable[[], None]) -> Exception | None:
