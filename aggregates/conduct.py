@@ -233,23 +233,29 @@ def _drop(flat: list[Any], at: int, size: int) -> None:
 def forget_outs(conduct: Conduct, closed: Day, keep_all_from: Day, keep_from: Day, worth: int) -> None:
     """A day closed: of money out up to it only what is worth naming is kept, and what an open trigger rests on.
 
-    keep_all_from: of this day and later all of it is kept; keep_from: before it nothing need be; worth: so much is worth
-    naming, minor units, and so is every transfer to another bank or a payment platform.
+    keep_all_from: of this day and later all of it is kept, the day after `closed` at the latest; keep_from: before it nothing
+    need be; worth: so much is worth naming, minor units, and so is every transfer to another bank or a payment platform.
     """
     outs = conduct.outs
     start = conduct.told
     if start and outs[0] < keep_from - _SLACK_DAYS:  # type: ignore[operator]
         start = 0
+    elif len(outs) == start + OUT and outs[start] < keep_all_from:  # type: ignore[operator]
+        day, amount, what = outs[start : start + 3]  # of one alone, which is nearly always, the same as below
+        if day < keep_from or not is_worth_naming(amount, what, worth):  # type: ignore[operator, arg-type]
+            del outs[start:]
+        conduct.out, conduct.told = 0, len(outs)
+        return
     behind = outs[start:]
     del outs[start:]
     ahead: list[int | str] = []
     out = 0
     for at in range(0, len(behind), OUT):
-        day: int = behind[at]  # type: ignore[assignment]
-        if day > closed:
+        on: int = behind[at]  # type: ignore[assignment]
+        if on > closed:
             ahead += behind[at : at + OUT]
             out += behind[at + 1]  # type: ignore[operator]
-        elif day >= keep_all_from or (day >= keep_from and is_worth_naming(behind[at + 1], behind[at + 2], worth)):  # type: ignore[arg-type]
+        elif on >= keep_all_from or (on >= keep_from and is_worth_naming(behind[at + 1], behind[at + 2], worth)):  # type: ignore[arg-type]
             outs += behind[at : at + OUT]
     conduct.out = out
     conduct.told = len(outs)

@@ -63,7 +63,7 @@ from processors.tail import Told
 __all__ = ["Behind", "Counts", "Intake", "Origin"]
 
 _KEPT_OF_TOO_LARGE = 65_536
-_RECORDS_AT_ONCE = 2_500
+_RECORDS_AT_ONCE = 1_000
 """So many messages are decoded, judged and let go of before the next: what is gone through several times stays in the cache."""
 _CALENDAR: Input = (CALENDAR, 0)
 _OPEN: dict[type[Any], tuple[str, ...]] = {

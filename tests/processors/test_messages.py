@@ -26,7 +26,7 @@ D1 = deposit(HERE, "A1", "1.00", on="2026-01-02", id="d1")
 D2 = deposit(HERE, "A1", "2.00", on="2026-01-02", id="d2")
 
 
-@pytest.fixture(autouse=True, params=[1, 2, 2_500])
+@pytest.fixture(autouse=True, params=[1, 2, 1_000])
 def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many messages are decoded before the next: what comes of them is the same."""
     monkeypatch.setattr(intake, "_RECORDS_AT_ONCE", request.param)
