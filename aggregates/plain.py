@@ -137,7 +137,9 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
         if kind in _SIGNS_OF_LIFE:
             on = today or DAYS[r.occurred_at[:10]]
             acts = conduct.acts
-            if acts and acts[-ACT] == on:
+            if not acts or acts[-ACT] < on:  # type: ignore[operator]
+                acts.extend((on, 1, source, r.event_id))
+            elif acts[-ACT] == on:
                 acts[1 - ACT] += 1  # type: ignore[operator]
             else:
                 add_activity(conduct, on, source, r.event_id)
