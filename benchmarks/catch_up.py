@@ -17,7 +17,7 @@ from benchmarks.streaming import Cluster, Costs, Workers, per_event
 
 RECORDS, QUICK_RECORDS = 10_000_000, 1_000_000
 RECORDS_A_DAY = 16_000
-"""So many of a day, that the weeks which rules look back on are soon behind: what is remembered of them takes memory until then."""
+"""So few a day, that the input is longer than the year that may be restated: until that is full, what is remembered grows."""
 SLICE_S = 10
 _POLL_S = 0.5
 
