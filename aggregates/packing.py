@@ -9,7 +9,7 @@ from msgspec import inspect
 
 from aggregates.customer import Customer
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 """Raised whenever the meaning of the state changes: packed states of another version are thrown away."""
 
 
