@@ -147,6 +147,18 @@ def test_balances_and_sums_are_those_of_the_definition(
         run.check()
 
 
+@pytest.mark.parametrize("category", ["fund", "deposit"])
+def test_years_may_lie_between_two_movements_before_the_first_close(category: str) -> None:
+    run = Run(category, window=3)
+    for day, amount in ((0, 300), (40, 1), (2_000, 5), (1_990, 7), (2_100, 2), (60, 1), (4_000, 11)):
+        run.money(BASE + day, amount)
+    for _ in range(135):
+        run.close()
+        run.check()
+    run.money(BASE + 4_010, 13)
+    run.check()
+
+
 @pytest.mark.parametrize("month", [month_from("2026-02"), month_from("2028-02"), month_from("2026-01")])
 def test_the_balance_stays_after_the_last_known_day(month: Month) -> None:
     account = accounts.opened(0, "deposit", 1, 0)
