@@ -124,7 +124,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
         else:
             accounts.post(account, day, delta, first_month, moves)
         if not conduct.marks:
-            active[customer.id] = None  # type: ignore[union-attr]
+            active[customer.id] = customer  # type: ignore[assignment, union-attr]
         conduct.marks |= mark
         if what is not None:
             conduct.out = out
@@ -180,7 +180,7 @@ def _open(shard: Shard, r: AccountOpened, latest: Day, today: Day) -> bool:
     conduct = conduct_of(customer)
     add_activity(conduct, on, r.source, r.event_id)
     if not conduct.marks:
-        shard.active[customer.id] = None
+        shard.active[customer.id] = customer
     conduct.marks |= SPENT if shard.closed_through and day == shard.closed_through + 1 else CHANGED
     if day <= shard.closed_through:
         more_of(conduct).late += (r.source, r.event_id)

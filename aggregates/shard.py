@@ -236,6 +236,8 @@ class Shard(Duty):
         if not keep:
             self.customers.all[customer_id] = cold
             self.sifted = None  # which names those of a close as they were
+            if customer_id in self.active:
+                self.active[customer_id] = None
         return cold
 
     # ------------------------------------------------------------------------------------------ evolve

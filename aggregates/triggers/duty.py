@@ -43,15 +43,16 @@ class Asked(NamedTuple):
 class Duty:
     """A part of the state of a shard.
 
-    triggers: codes that are active; active: customers with a record or a tier decision since the last close; days_due: days
-    on whose close customers are looked at (``aggregates.triggers.sifting``); everyone: whether the next close looks at all;
-    noted: before the first close what may raise a trigger at once, by customer and what it is.
+    triggers: codes that are active; active: customers with a record or a tier decision since the last close, None in place of
+    one made cold since; days_due: days on whose close customers are looked at (``aggregates.triggers.sifting``); everyone:
+    whether the next close looks at all; noted: before the first close what may raise a trigger at once, by customer and what
+    it is.
     """
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
         self.triggers: dict[str, None] = {}
-        self.active: dict[str, None] = {}
+        self.active: dict[str, Customer | None] = {}
         self.days_due: dict[Day, dict[str, None]] = {}
         self.everyone = False
         self.noted: dict[str, Noted] = {}

@@ -11,7 +11,7 @@ Where every rule is off, only who ever had a trigger is looked at, which may sti
 other rules, and so with a close that asks everybody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from aggregates.conduct import OUT, PAYROLL, conduct_of
@@ -60,12 +60,11 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
     looked, early = _due(shard, day)
     spent: list[Customer] = []
     renewed: dict[str, Bounds] = {}
-    everyone, month, days = shard.customers.all, month_of(day), days_in(month_of(day))
+    month, days = month_of(day), days_in(month_of(day))
     asked_by, floor, losing, stinted = shard.asked_by, shard.floor, shard.losing, shard.stinted
-    for customer_id in shard.active:
-        found = everyone[customer_id]
-        customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
-        conduct = conduct_of(customer)
+    for customer_id, active in shard.active.items():
+        customer = shard.customers.ensure(customer_id) if active is None else active
+        conduct = customer.conduct or conduct_of(customer)
         asked = asked_by[conduct.marks] if conduct.rest else ALL
         if asked != ALL:
             if asked & stinted:
@@ -98,15 +97,13 @@ def _sift(shard: "Shard", day: Day) -> Sifted:
 
 def _sift_without_rules(shard: "Shard", day: Day) -> Sifted:
     """As ``_sift``, where no rule is on: only what stands open may end."""
-    customers: Iterable[str] = shard.active
+    customers: Mapping[str, Customer | bytes | None] = shard.active
     if shard.everyone or _begins_version(shard, day):
         customers = shard.customers.all
     looked, early = _due(shard, day)
     spent: list[Customer] = []
-    everyone = shard.customers.all
-    for customer_id in customers:
-        found = everyone[customer_id]
-        customer = shard.customers.ensure(customer_id) if isinstance(found, bytes) else found
+    for customer_id, found in customers.items():
+        customer = found if isinstance(found, Customer) else shard.customers.ensure(customer_id)
         if customer.life is not None:
             looked[customer_id] = ALL
         elif customer_id not in looked:

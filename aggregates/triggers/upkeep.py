@@ -51,7 +51,7 @@ def touch(shard: "Shard", customer: Customer) -> Conduct:
     Also one that was parked: its marks are those of a day that closed without it.
     """
     conduct = conduct_of(customer)
-    shard.active[customer.id] = None
+    shard.active[customer.id] = customer
     conduct.marks |= CHANGED
     return conduct
 
@@ -65,7 +65,7 @@ def took(shard: "Shard", record: CustomerRecord) -> None:
         return  # compared as the day closes, and nothing else
     conduct = conduct_of(customer)
     if not conduct.marks:
-        shard.active[customer.id] = None
+        shard.active[customer.id] = customer
     conduct.marks |= _mark(record, day - shard.closed_through) if shard.closed_through else CHANGED
     _book(shard, conduct, record, day)
 
@@ -92,7 +92,7 @@ def then_took(evolve: Callable[["Shard", Any], None]) -> Callable[["Shard", Any]
 def took_money(shard: "Shard", customer: Customer, conduct: Conduct, record: MoneyRecord, day: Day) -> None:
     """A record of one leg was evolved. day: its value date."""
     if not conduct.marks:
-        shard.active[customer.id] = None
+        shard.active[customer.id] = customer
     if day != shard.closed_through + 1:
         conduct.marks |= CHANGED
         if not shard.closed_through or day <= shard.closed_through:
@@ -154,7 +154,7 @@ def close(shard: "Shard", day: Day) -> None:
     for customer in found.spent:
         if parked and customer.id in parked:
             continue
-        conduct = conduct_of(customer)
+        conduct = customer.conduct or conduct_of(customer)
         if rest and customer.id in rest:
             conduct.rest = rest[customer.id]
         if conduct.out:
