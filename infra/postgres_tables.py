@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from infra.postgres_view_tables import view_tables
+from infra.postgres_view_tables import view_room, view_tables
 from infra.sealing import DESTROYED
 
 
@@ -150,4 +150,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "views anew, with steps of triggers and managers", 1, view_tables),
     Migration(7, "views anew, with complaints and loans", 1, view_tables),
     Migration(8, "views anew, with all managers and branches of the past", 1, view_tables),
+    Migration(9, "room on the pages of views for rows put anew", 1, view_room),
 )
