@@ -248,13 +248,14 @@ class Taking(mode.Service):
                 self._wake.clear()
                 await self._open_due()
                 busy = await self._round()
+                quiet = quiet and not busy
                 for slot in sorted(self._slots.values(), key=lambda slot: slot.shown_at):
                     if slot.reading and self._given and not self.should_stop and await self._derive(slot, quiet):
                         busy = True
                         break  # one behind a round, so that what comes in does not wait for all of them
                 if not busy:
                     await self._wait_for(self._wake, QUIET_S)
-                quiet = not busy and not self._wake.is_set()
+                    quiet = quiet or not self._wake.is_set()
         finally:
             self._folding.set()
 
