@@ -85,11 +85,13 @@ class Figures(msgspec.Struct):
 
     commanded: the last command that was done; positions: taken up to there; held: topics that wait at a close of a day,
     which; unfit: inputs of which the broker does not have what follows, and why; trouble: why nothing is taken, after so many
-    failures in a row; shown: the block that the views stood on as the shard was opened, or gone on with.
+    failures in a row; shown: the block that the views stood on as the shard was opened, or gone on with; touched: customers of
+    whom the views are behind.
     """
 
     block: int = 0
     shown: int = 0
+    touched: int = 0
     committed_at: str = ""
     closed_through: str = ""
     commanded: int = 0
@@ -313,6 +315,7 @@ class ShardWriter:
             figures.closed_through = iso(day) if (day := keeper.shard.closed_through) else ""
         figures.commanded = head.inputs.get(commands_input(self.number), 0)
         figures.positions = {source: head.inputs.get(source, 0) for source in self.inputs}
+        figures.touched = len(keeper.intake.touched)
         figures.taken, figures.duplicate, figures.refused = counts.taken, counts.duplicate, counts.refused
         for source, read in self._read.items():
             read.taken(figures.positions[source])
@@ -338,7 +341,9 @@ class ShardWriter:
         with self._whole():
             if keeper.due:
                 keeper.checkpoint()
-            return keeper.showing()
+            write = keeper.showing()
+        self.figures.touched = len(keeper.intake.touched)
+        return write
 
     def checkpoint(self) -> None:
         """Write all that is derived, so that the next start is quick. Raises as ``work`` does."""

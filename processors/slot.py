@@ -8,36 +8,52 @@ from processors.gate import Waiting
 from processors.ports import Input
 from processors.shard_writer import ShardWriter
 
+BUSY_BYTES: Final = 256 << 10
+BUSY_RECORDS: Final = 1_000
 SHOW_S: Final = 1.0
 SHOW_BEHIND_S: Final = 10.0
 """Behind, the views are written less often: once for all that moved meanwhile."""
 SHOW_SHARE: Final = 10
 """Showing takes one part in so many of the time at most."""
+A_CUSTOMER_S: Final = 15e-6, 20e-6
+"""What it takes to make the rows of a customer, and to write them, until that was measured."""
+SHOWN_MANY: Final = 1_000
 
 
 class ShowCost:
-    """What it took to show a shard the last time, seconds. made_s: its rows, while nothing else is done; written_s: beside it."""
+    """What it takes to show a customer, seconds. made_s: its rows, while nothing else is done; written_s: beside it."""
 
     def __init__(self) -> None:
-        self.made_s = self.written_s = 0.0
+        self.made_s, self.written_s = A_CUSTOMER_S
 
-    def every_s(self, shards: int, *, behind: bool, quiet: bool) -> float:
-        """After how long it is time to show one of so many shards again.
+    def made(self, customers: int, took_s: float) -> None:
+        """The rows of so many customers were made. Few say little of what a customer takes."""
+        if customers >= SHOWN_MANY:
+            self.made_s = took_s / customers
+
+    def written(self, customers: int, took_s: float) -> None:
+        """The rows of so many customers were written."""
+        if customers >= SHOWN_MANY:
+            self.written_s = took_s / customers
+
+    def every_s(self, customers: int, shards: int, *, behind: bool, quiet: bool) -> float:
+        """After how long it is time to show one of so many shards again, so many customers of which moved since.
 
         behind: more than a little waits, and whatever takes time is missed there; quiet: nothing is to be done at all.
         """
         if quiet:
             return SHOW_S
+        share = customers * SHOW_SHARE * shards
         if behind:
-            return max(SHOW_BEHIND_S, (self.made_s + self.written_s) * SHOW_SHARE * shards)
-        return max(SHOW_S, self.made_s * SHOW_SHARE * shards)
+            return max(SHOW_BEHIND_S, (self.made_s + self.written_s) * share)
+        return max(SHOW_S, self.made_s * share)
 
 
 class Slot:
     """See the module.
 
     reading: its inputs may be read; what ends in `_at`: by the loop's clock, seconds; full: inputs of
-    which enough was read for now; showing: writes the views, while that is under way; cost: what that took.
+    which enough was read for now; showing: writes the views, while that is under way; cost: what that takes.
     """
 
     def __init__(self, writer: ShardWriter) -> None:
@@ -49,6 +65,12 @@ class Slot:
         self.cost = ShowCost()
         self.full: set[Input] = set()
         self.showing: asyncio.Task[None] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more than a little waits to be taken, or did a moment ago."""
+        writer = self.writer
+        return writer.worked > BUSY_RECORDS or sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
 
     def status(self, unread: Mapping[Input, int]) -> dict[str, Any]:
         """Where it stands. unread: what was published and not read yet, where that is known."""

@@ -21,10 +21,8 @@ from processors.pace import Pace
 from processors.ports import Input, LogNewer, LogUnusable
 from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
-from processors.slot import Slot
+from processors.slot import BUSY_BYTES, Slot
 
-BUSY_BYTES: Final = 256 << 10
-BUSY_RECORDS: Final = 1_000
 QUIET_S: Final = 0.25
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
@@ -302,18 +300,19 @@ class Taking(mode.Service):
                 slot.kept_at = slot.shown_at = self.loop.time()
                 slot.shown_block = writer.figures.block
             return True
-        if now - slot.shown_at < slot.cost.every_s(len(self._slots), behind=_is_behind(slot), quiet=quiet):
+        moved = writer.figures.touched
+        if now - slot.shown_at < slot.cost.every_s(moved, len(self._slots), behind=slot.is_behind, quiet=quiet):
             return False
         made: list[Callable[[], None]] = []
         began = self.loop.time()
         if await self._try(slot, lambda: made.append(writer.showing())):
-            slot.cost.made_s = self.loop.time() - began
+            slot.cost.made(moved, self.loop.time() - began)
             self._showing = True
-            slot.showing = asyncio.create_task(self._show(slot, made[0], block))
+            slot.showing = asyncio.create_task(self._show(slot, made[0], block, moved))
         return True
 
-    async def _show(self, slot: Slot, write: Callable[[], None], block: int) -> None:
-        """Write the views of a shard up to a block, beside what goes on."""
+    async def _show(self, slot: Slot, write: Callable[[], None], block: int, moved: int) -> None:
+        """Write the views of a shard up to a block, of so many customers, beside what goes on."""
         began = self.loop.time()
         try:
             await asyncio.get_running_loop().run_in_executor(self._views_thread, write)
@@ -321,7 +320,7 @@ class Taking(mode.Service):
             await self._failed(slot, error)
         else:
             slot.shown_at, slot.shown_block = self.loop.time(), block
-            slot.cost.written_s = slot.shown_at - began
+            slot.cost.written(moved, slot.shown_at - began)
         finally:
             slot.showing, self._showing = None, False
             self._wake.set()
@@ -440,7 +439,7 @@ class Taking(mode.Service):
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
         """Look for cycles among what is new since the last time."""
-        if cycles.are_due(busy=any(map(_is_behind, self._slots.values()))):
+        if cycles.are_due(busy=any(slot.is_behind for slot in self._slots.values())):
             async with self._alone:
                 await self._in_thread(cycles.collect)
 
@@ -471,12 +470,6 @@ def _take(writers: Sequence[ShardWriter], folded: Callable[[], object]) -> dict[
         if writer.number in done and done[writer.number] is None:
             done[writer.number] = _failure_of(writer.settle)
     return done
-
-
-def _is_behind(slot: Slot) -> bool:
-    """Whether more than a little waits to be taken, or did a moment ago."""
-    writer = slot.writer
-    return writer.worked > BUSY_RECORDS or sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
 
 
 def _failure_of(job: Callable[[], None]) -> Exception | None:
