@@ -31,6 +31,7 @@ from projections.feed import Basis, Feed, Projection, Row, basis_of
 from projections.table import Table
 
 _CUSTOMERS_A_STEP = 10_000
+_CUSTOMERS_IN_CACHE = 500
 _DO = "open the log anew: what is missing is told from it; or run: guanxi rebuild"
 _ARRAYS = {"TEXT": "text[]", "INTEGER": "bigint[]", "BLOB": "bytea[]", "ANY": "text[]"}
 _ARRAY_OF: dict[str, Callable[[list[Any]], bytes]] = {"TEXT": texts, "INTEGER": numbers, "BLOB": blobs, "ANY": texts}
@@ -192,9 +193,12 @@ class PostgresViews:
 
     def _rows_of(self, feed: Feed) -> tuple[list[_Rows], bool]:
         """Of every projection that has rows; whether any text had to be kept otherwise."""
+        several: list[list[Row]] = [[] for _ in self._puts]
+        for part in _in_steps(feed):
+            for (projection, _), rows in zip(self._puts, several, strict=True):
+                rows += projection.rows(part)
         found, odd = [], False
-        for projection, statement in self._puts:
-            rows = list(projection.rows(feed))
+        for (projection, statement), rows in zip(self._puts, several, strict=True):
             if rows:
                 columns, changed = _columns_of(projection.table, rows)
                 odd |= changed
@@ -258,6 +262,15 @@ class PostgresViews:
             after = Position(0, {}, False, Basis())
             self._stand(connection, after)
         self._position = after
+
+
+def _in_steps(feed: Feed) -> Iterator[Feed]:
+    """A feed in parts: its blocks, then a few customers at a time, whom every projection sees while the cache holds them."""
+    if feed.told:
+        yield msgspec.structs.replace(feed, customers=())
+    customers = iter(feed.customers)
+    while step := list(islice(customers, _CUSTOMERS_IN_CACHE)):
+        yield msgspec.structs.replace(feed, told=(), customers=step)
 
 
 def _write(connection: Connection[DictRow], several: Iterable[_Rows]) -> None:
