@@ -72,6 +72,11 @@ class Slot:
         writer = self.writer
         return writer.worked > BUSY_RECORDS or sum(map(writer.waiting_bytes, writer.inputs)) > BUSY_BYTES
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the views stand where the log does."""
+        return self.shown_block >= self.writer.figures.block
+
     def status(self, unread: Mapping[Input, int]) -> dict[str, Any]:
         """Where it stands. unread: what was published and not read yet, where that is known."""
         writer, figures = self.writer, self.writer.figures

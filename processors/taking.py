@@ -23,7 +23,7 @@ from processors.positions import Found, Stand
 from processors.shard_writer import RECORDS_A_PIECE, Shards, ShardWriter
 from processors.slot import BUSY_BYTES, Slot
 
-QUIET_S: Final = 0.25
+QUIET_S: Final = 0.1
 CHECKPOINT_S: Final = 300.0
 SAY_S: Final = 5.0
 COLLECT_S: Final = 0.5
@@ -71,6 +71,8 @@ class Taking(mode.Service):
         self._free.set()
         self._given, self._times_given = False, 0
         self._folding: asyncio.Event | None = None
+        self._quiet = False
+        """Whether there is nothing to take, and was not for a moment."""
         self._showing = False
         """Whether the views of some shard are being written: of one at a time, for the rows of each take memory until then."""
         self._silent, self._pace = False, Pace(BUSY_BYTES)
@@ -240,20 +242,19 @@ class Taking(mode.Service):
     @mode.Service.task
     async def _fold(self) -> None:
         self._folding = asyncio.Event()
-        quiet = False
         try:
             while not self.should_stop:
                 self._wake.clear()
                 await self._open_due()
                 busy = await self._round()
-                quiet = quiet and not busy
+                self._quiet = self._quiet and not busy
                 for slot in sorted(self._slots.values(), key=lambda slot: slot.shown_at):
-                    if slot.reading and self._given and not self.should_stop and await self._derive(slot, quiet):
+                    if slot.reading and self._given and not self.should_stop and await self._derive(slot):
                         busy = True
                         break  # one behind a round, so that what comes in does not wait for all of them
                 if not busy:
                     await self._wait_for(self._wake, QUIET_S)
-                    quiet = quiet or not self._wake.is_set()
+                    self._quiet = self._quiet or not self._wake.is_set()
         finally:
             self._folding.set()
 
@@ -289,11 +290,11 @@ class Taking(mode.Service):
                     slot.writer.figures.trouble = ""
         return True
 
-    async def _derive(self, slot: Slot, quiet: bool) -> bool:
+    async def _derive(self, slot: Slot) -> bool:
         """Write the views of a shard, or all that is derived, where it is time -> whether it was."""
         writer, now = slot.writer, self.loop.time()
         block = writer.figures.block
-        if block <= slot.shown_block or self._showing:
+        if slot.is_shown or self._showing:
             return False
         if now - slot.kept_at >= CHECKPOINT_S:
             if await self._try(slot, writer.checkpoint):
@@ -301,7 +302,7 @@ class Taking(mode.Service):
                 slot.shown_block = writer.figures.block
             return True
         moved = writer.figures.touched
-        if now - slot.shown_at < slot.cost.every_s(moved, len(self._slots), behind=slot.is_behind, quiet=quiet):
+        if now - slot.shown_at < slot.cost.every_s(moved, len(self._slots), behind=slot.is_behind, quiet=self._quiet):
             return False
         made: list[Callable[[], None]] = []
         began = self.loop.time()
@@ -438,8 +439,10 @@ class Taking(mode.Service):
 
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
-        """Look for cycles among what is new since the last time."""
-        if cycles.are_due(busy=any(slot.is_behind for slot in self._slots.values())):
+        """Look for cycles among what is new since the last time; in a lull behind the views, for which somebody waits."""
+        slots = self._slots.values()
+        busy = any(slot.is_behind or (self._quiet and slot.reading and not slot.is_shown) for slot in slots)
+        if cycles.are_due(busy=busy):
             async with self._alone:
                 await self._in_thread(cycles.collect)
 
