@@ -235,9 +235,7 @@ class Shard(Duty):
         cold = freeze(found, quiet=self.is_quiet(found))
         if not keep:
             self.customers.all[customer_id] = cold
-            self.sifted = None  # which names those of a close as they were
-            if customer_id in self.active:
-                self.active[customer_id] = None
+            self.cooled(customer_id)
         return cold
 
     # ------------------------------------------------------------------------------------------ evolve

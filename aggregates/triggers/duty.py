@@ -61,6 +61,12 @@ class Duty:
         self._terms: dict[str, Terms] = {}
         self._judged_by: tuple[str, ...] = ()
 
+    def cooled(self, customer_id: str) -> None:
+        """A customer was made cold, and will be another object: what names the one it was lets go of it."""
+        self.sifted = None
+        if customer_id in self.active:
+            self.active[customer_id] = None
+
     def renew_rules(self, policy: Policy, last_closed: Month) -> None:
         """Recompute what follows from policies and active rules: what is judged, and how far back is remembered."""
         if list(self._terms) != [each.version for each in self.policies]:
