@@ -272,17 +272,6 @@ def roll(account: Account, last_closed: Month, first_month: Month, retained: int
         _forget(account.valued, min(start, days_from or start))
 
 
-def forget_days(account: Account, first_month: Month, retained: int) -> None:
-    """Drop the days of closed months that are kept for triggers only. The account was brought to a closed month."""
-    if account.valued is not None:
-        _forget(account.valued, first_day(max(first_month, account.rolled - retained + 1)))
-    else:
-        start = first_day(account.rolled + 1)
-        account.days = [part for at in range(0, len(account.days), 2) if account.days[at] >= start
-                        for part in account.days[at : at + 2]]  # fmt: skip
-        account.kept = max(account.kept, start)
-
-
 def _forget(valued: Valued, before: Day) -> None:
     """Drop the days before the oldest month that can still be restated: no record can reach them."""
     gone = bisect_left(valued.day, before)
@@ -331,7 +320,8 @@ def _counted_sum(account: Account, month: Month) -> int:
 def month_sum(account: Account, month: Month) -> int:
     """Sum of the end-of-day balances of a whole month, minor units, everything taken so far counted (DOMAIN §3).
 
-    The balance stays put after the last known value date. Closed months older than what is kept give 0.
+    The balance stays put after the last known value date. Closed months older than what is kept give 0. Of an account that
+    was brought to a closed month no day is looked at: before its oldest sum nothing moved.
     """
     summed = account.summed
     if month > summed:
@@ -341,7 +331,7 @@ def month_sum(account: Account, month: Month) -> int:
     at = month - summed + len(account.sums)
     if at >= 0:
         return account.sums[at]
-    return 0 if month <= account.rolled else _counted_sum(account, month)
+    return 0 if account.rolled else _counted_sum(account, month)
 
 
 def balance_of(account: Account) -> int:

@@ -56,10 +56,29 @@ _WIDE = b"\xc1"  # never used by msgpack: what follows is JSON, for sums beyond 
 
 def pack(customer: Customer) -> bytes:
     """The state of a customer in as few bytes as its numbers need."""
+    return _packed(customer)
+
+
+def _packed(state: object) -> bytes:
     try:
-        return _PACK(customer)
+        return _PACK(state)
     except OverflowError:
-        return _WIDE + json.dumps(msgspec.to_builtins(customer, builtin_types=(int,))).encode()
+        return _WIDE + json.dumps(msgspec.to_builtins(state, builtin_types=(int,))).encode()
+
+
+def pack_balances(customer: Customer) -> bytes:
+    """What is asked about the accounts of a customer, for views: numbers, categories, balances and the sums of months.
+
+    ``unpack`` gives a customer of these alone. The days of an account are left out once it was brought to a closed month: until
+    then sums may be counted from them (``account.month_sum``).
+    """
+    accounts = {
+        name: (a.number, a.category, 0, 0, a.balance, a.rolled, a.summed, a.running, (), a.sums, None)
+        if a.rolled
+        else a
+        for name, a in customer.accounts.items()
+    }
+    return _packed((customer.id, customer.number, accounts))
 
 
 def unpack(packed: bytes) -> Customer:

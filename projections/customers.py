@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from aggregates.account import Account, balance_of, forget_days, month_sum
+from aggregates.account import Account, balance_of, month_sum
 from aggregates.as_of import balance_minor, month_sum_through
 from aggregates.customer import Customer, roll_accounts
 from aggregates.dates import Day, Month, days_in, iso_month
 from aggregates.money import average
-from aggregates.packing import STATE_SHAPE, STATE_VERSION, Listed, listed_accounts, pack, unpack
+from aggregates.packing import STATE_SHAPE, STATE_VERSION, Listed, listed_accounts, pack_balances, unpack
 from projections.feed import Basis, Feed, Row
 from projections.table import Table, narrow, wide
 
@@ -30,7 +30,7 @@ class Aum:
     """One row a customer. spot is null for a customer without accounts: it has no AUM (DOMAIN §3)."""
 
     name = "aum"
-    version = (100 * STATE_VERSION + 2) * 2**32 + STATE_SHAPE
+    version = (100 * STATE_VERSION + 3) * 2**32 + STATE_SHAPE
     table = Table("aum", (("customer_id", "TEXT"), ("spot", "ANY"), ("state", "BLOB")), ("customer_id",))
 
     def rows(self, feed: Feed) -> Iterator[Row]:
@@ -39,29 +39,15 @@ class Aum:
             accounts = customer.accounts
             # as Customer.spot_minor; written out, as this runs for every customer touched
             spot = wide(sum([account.balance for account in accounts.values()])) if accounts else None
-            yield customer.id, spot, _packed(customer)
-
-
-def _packed(customer: Customer) -> bytes:
-    """The state of a customer without what rules of triggers remember: a close changes that without a line about the customer.
-
-    Nobody asks for it here; the triggers themselves have rows of their own.
-    """
-    conduct, life = customer.conduct, customer.life
-    customer.conduct = customer.life = None
-    try:
-        return pack(customer)
-    finally:
-        customer.conduct, customer.life = conduct, life
+            yield customer.id, spot, pack_balances(customer)
 
 
 def restored(packed: bytes, basis: Basis) -> Customer:
-    """A customer from its packed state, every account brought to the last closed month, with the days behind that alone."""
+    """What was packed of a customer, every account brought to the last closed month, without its days from there on."""
     customer = unpack(packed)
     if basis.last_closed:
         roll_accounts(customer, basis.last_closed, basis.first_month, basis.retained_months)
-        for account in customer.accounts.values():
-            forget_days(account, basis.first_month, basis.retained_months)
+        customer = unpack(pack_balances(customer))
     return customer
 
 

@@ -11,12 +11,12 @@ from aggregates import account as accounts
 from aggregates.account import Account
 from aggregates.customer import Customer, new_story
 from aggregates.dates import Day, Month, days_in, first_day, last_day, month_from, month_of
-from aggregates.packing import pack, unpack
+from aggregates.packing import listed_accounts, number_of, pack, pack_balances, unpack
 from tests.dsl.bank import given as bank_given
 from tests.dsl.records import brought, close, closed_through, deposit, granted, opened
 
 BASE = first_day(month_from("2026-01"))
-CHOICES = ("money", "money", "value", "back", "close", "close", "pack")
+CHOICES = ("open", "money", "money", "value", "back", "close", "close", "pack")
 
 
 class Told:
@@ -110,17 +110,22 @@ class Run:
                 self.back(day)
             case "close":
                 self.close()
+            case "open":
+                if not self.told.said:
+                    self.account = accounts.opened(0, self.account.category, BASE + day, self.last_closed)
             case _:
                 self.pack()
 
     def check(self) -> None:
         told, account = self.told, self.account
-        assert account.balance == told.balance(10**7)
+        (held,) = unpack(pack_balances(Customer("C1", 0, {"A1": account}))).accounts.values()
+        assert account.balance == held.balance == told.balance(10**7)
+        assert (held.number, held.category) == (account.number, account.category)
         if not told.first_month:
             return
         kept = max(told.first_month, self.last_closed - self.window)
         for month in range(kept, max(self.last_closed, told.first_month) + 3):
-            assert accounts.month_sum(account, month) == told.month_sum(month)
+            assert accounts.month_sum(account, month) == accounts.month_sum(held, month) == told.month_sum(month)
         for day in range(first_day(kept), first_day(kept) + 130, 7):
             found = accounts.balance_on(account, day, told.first_month)
             assert found is None or found == told.balance(day)
@@ -204,22 +209,6 @@ def test_an_account_that_was_silent_for_longer_than_months_are_kept(category: st
         run.check()
 
 
-@pytest.mark.parametrize("category", ["deposit", "fund"])
-def test_days_that_are_kept_for_triggers_alone_can_be_dropped(category: str) -> None:
-    """What is left is what an account is that never kept them."""
-    told = []
-    for days_from in (0, BASE):
-        account = accounts.opened(0, category, BASE, 0)
-        for day in range(BASE, BASE + 125, 3):
-            accounts.post(account, day, 7, month_of(BASE), [])
-        accounts.roll(account, month_of(BASE) + 3, month_of(BASE), 2, days_from)
-        kept = accounts.changes(account, 0)[0][0]
-        accounts.forget_days(account, month_of(BASE), 2)
-        told.append((kept, msgspec.to_builtins(account)))
-    assert told[0][0] > told[1][0] == BASE
-    assert told[0][1] == told[1][1]
-
-
 # Packing
 
 
@@ -252,3 +241,26 @@ def test_a_packed_customer_is_the_same(name: str) -> None:
     customer = STATES[name]()
     assert unpack(pack(customer)) == customer
     assert pack(unpack(pack(customer))) == pack(customer)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_balances_are_packed_without_anything_else(name: str) -> None:
+    customer = STATES[name]()
+    packed = pack_balances(customer)
+    found = unpack(packed)
+    assert pack_balances(found) == packed
+    assert (found.id, found.number, found.spot_minor) == (customer.id, customer.number, customer.spot_minor)
+    assert (found.story, found.conduct, found.profile, found.relations, found.life, found.loans) == (None,) * 6
+    assert number_of(packed) == customer.number
+    assert list(listed_accounts(packed)) == list(customer.accounts)
+
+
+def test_days_are_packed_with_balances_until_a_month_is_closed() -> None:
+    account = accounts.opened(0, "deposit", BASE, 0)
+    accounts.post(account, BASE, 7, 0, [])
+    customer = Customer("C1", 0, {"A1": account})
+    assert unpack(pack_balances(customer)) == customer
+    accounts.roll(account, month_of(BASE), month_of(BASE), 2, BASE)
+    assert account.days
+    (held,) = unpack(pack_balances(customer)).accounts.values()
+    assert (held.days, held.valued, held.running) == ([], None, 7 * 31)
