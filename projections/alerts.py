@@ -25,10 +25,9 @@ class Alerts:
 
     def rows(self, feed: Feed) -> Iterator[Row]:
         """The alerts among the decisions. alerted_at: commit clock of the block."""
-        for told, line, alert in feed.decisions():
-            if isinstance(alert, IntegrityAlerted):
-                values = (_kept(field, getattr(alert, field)) for field in _FIELDS)
-                yield line, *values, told.at
+        for told, line, alert in feed.decisions(IntegrityAlerted):
+            values = (_kept(field, getattr(alert, field)) for field in _FIELDS)
+            yield line, *values, told.at
 
 
 def _kept(field: str, value: int | str | None) -> int | str | None:

@@ -24,9 +24,8 @@ class Counts:
             for name, number in told.facts.items():
                 counts["taken", name] += number
             counts["duplicate", ""] += told.duplicates
-            for _, decision in told.decisions:
-                if isinstance(decision, RecordRefused):
-                    counts["refused", decision.reason] += 1
+        for _, _, refused in feed.decisions(RecordRefused):
+            counts["refused", refused.reason] += 1
         for (kind, name), number in sorted(counts.items()):
             if number:
                 yield kind, name, number

@@ -1,7 +1,9 @@
 """What projections are fed: blocks of the log in order, the customers they touched, and the shard after them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -12,6 +14,9 @@ from aggregates.shard import EARLIEST, Shard
 from events.decisions import Decision
 from events.transactions import CustomerBroughtForward
 from projections.table import Table
+
+Kind = TypeVar("Kind")
+_LINE = itemgetter(1)
 
 Row = tuple[Any, ...]
 """Values of a table's columns in their order."""
@@ -96,12 +101,17 @@ class Feed(msgspec.Struct):
     customers: Iterable[Customer]
     shard: Shard
     shard_id: str
+    _sorted: tuple[Sequence[Told], dict[type[Any], list[tuple[Told, int, Any]]]] | None = None
 
-    def decisions(self) -> Iterator[tuple[Told, int, Decision]]:
-        """(block, line of the log, decision) of all blocks, in log order."""
-        for told in self.told:
-            for line, decision in told.decisions:
-                yield told, line, decision
+    def decisions(self, *kinds: type[Kind]) -> Sequence[tuple[Told, int, Kind]]:
+        """(block, line of the log, decision) of all blocks, of these kinds, in log order."""
+        if self._sorted is None or self._sorted[0] is not self.told:  # once for all who ask
+            self._sorted = self.told, {}
+            for told in self.told:
+                for line, decision in told.decisions:
+                    self._sorted[1].setdefault(decision.__class__, []).append((told, line, decision))
+        found = [several for kind in kinds if (several := self._sorted[1].get(kind))]
+        return found[0] if len(found) == 1 else sorted(chain(*found), key=_LINE)
 
 
 class Projection(Protocol):

@@ -47,8 +47,9 @@ class Loans:
     def rows(self, feed: Feed) -> Iterator[Row]:
         """The loans of the touched customers."""
         for customer in feed.customers:
-            for row in rows_of(customer.id, customer.loans or {}):
-                yield tuple({**row, "outstanding": wide(row["outstanding"])}.values())
+            if customer.loans:
+                for row in rows_of(customer.id, customer.loans):
+                    yield tuple({**row, "outstanding": wide(row["outstanding"])}.values())
 
 
 def rows_of(customer_id: str, loans: Mapping[str, Loan]) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,7 @@ class Parked:
 
     def rows(self, feed: Feed) -> Iterator[Row]:
         """What parks and unparks among the decisions. parked_at: commit clock of the block."""
-        for told, line, decision in feed.decisions():
+        for told, line, decision in feed.decisions(RecordParked, IntegrityAlerted, CustomerUnparked):
             match decision:
                 case RecordParked():
                     yield line, decision.customer_id, told.block, 1, decision.error, decision.place, told.at

@@ -49,20 +49,19 @@ class Rejected:
 
     def rows(self, feed: Feed) -> Iterator[Row]:
         """The refusals among the decisions. refused_at: commit clock of the block."""
-        for told, line, refused in feed.decisions():
-            if isinstance(refused, RecordRefused):
-                yield (
-                    line,
-                    refused.reason,
-                    refused.field,
-                    refused.detail,
-                    refused.source,
-                    refused.event_id,
-                    refused.topic,
-                    refused.partition,
-                    refused.offset,
-                    refused.file,
-                    refused.line,
-                    told.at,
-                    refused.original,
-                )
+        for told, line, refused in feed.decisions(RecordRefused):
+            yield (
+                line,
+                refused.reason,
+                refused.field,
+                refused.detail,
+                refused.source,
+                refused.event_id,
+                refused.topic,
+                refused.partition,
+                refused.offset,
+                refused.file,
+                refused.line,
+                told.at,
+                refused.original,
+            )

@@ -18,7 +18,12 @@ from projections.feed import Feed, Row
 from projections.frames import Frames
 from projections.table import Table
 
-_DECISIONS = (TierChanged, TierMoved, TierRerun, SpecialRecorded)
+_DECISIONS: tuple[type[TierChanged | TierMoved | TierRerun | SpecialRecorded], ...] = (
+    TierChanged,
+    TierMoved,
+    TierRerun,
+    SpecialRecorded,
+)
 _ALIKE = zstandard.ZstdCompressionDict(
     b"""{"type":"tier_moved","customer_id":"C1","decided_at":"2026-04-30","policy_version":"default-1","tier":["vip","gold",[],1,0,0,[]]}{"type":"tier_changed","id":"C1:1","sequence":1,"customer_id":"C1","kind":"watch_started","closed_month":"2026-01","effective_date":"2026-02-01","before":{"state":"vip","level":"diamond","until":null},"after":{"state":"vip","level":"platinum","until":null},"watch":1,"below_entry":0,"months":[{"month":"2026-01","sum":1680000000,"days":31}],"policy_version":"default-1","decided_at":"2026-01-31","cause":null,"tier":["vip","platinum",[null,"gold"],1,0,0,[]]}{"type":"tier_changed","id":"C1:1","sequence":1,"customer_id":"C1","kind":"entered","closed_month":"2026-01","effective_date":"2026-02-01","before":{"state":"ordinary","level":null,"until":null},"after":{"state":"vip","level":"gold","until":null},"watch":0,"below_entry":0,"months":[{"month":"2026-01","sum":1680000000,"days":31}],"policy_version":"default-1","decided_at":"2026-01-31","cause":null,"tier":["vip","gold",[],0,0,0,[]]}""",
     dict_type=zstandard.DICT_TYPE_RAWCONTENT,
@@ -52,10 +57,9 @@ class TierStory:
         for told in feed.told:
             for at, line in told.brought:
                 yield line.customer_id, at, told.block, None, _FRAMES.compress(to_json(line))
-            for at, decision in told.decisions:
-                if isinstance(decision, _DECISIONS):
-                    sequence = decision.sequence if isinstance(decision, TierChanged) else None
-                    yield decision.customer_id, at, told.block, sequence, _FRAMES.compress(to_json(decision))
+        for told, at, decision in feed.decisions(*_DECISIONS):
+            sequence = decision.sequence if isinstance(decision, TierChanged) else None
+            yield decision.customer_id, at, told.block, sequence, _FRAMES.compress(to_json(decision))
 
 
 def change_rows(contents: Iterable[tuple[bytes]], effective_by: str | None = None) -> Iterator[dict[str, Any]]:

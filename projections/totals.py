@@ -32,18 +32,17 @@ class Totals:
 
     def rows(self, feed: Feed) -> Iterator[Row]:
         """What was counted, among the decisions."""
-        for told, _, totals in feed.decisions():
-            if isinstance(totals, TotalsCounted):
-                yield (
-                    totals.source,
-                    totals.date,
-                    feed.shard_id,
-                    totals.count,
-                    wide(totals.signed_sum),
-                    totals.stated_count,
-                    wide(totals.stated_signed_sum),
-                    told.at,
-                )
+        for told, _, totals in feed.decisions(TotalsCounted):
+            yield (
+                totals.source,
+                totals.date,
+                feed.shard_id,
+                totals.count,
+                wide(totals.signed_sum),
+                totals.stated_count,
+                wide(totals.stated_signed_sum),
+                told.at,
+            )
 
 
 def totals_alerts(kept: Iterable[Row], shards: int = 1) -> Iterator[dict[str, Any]]:

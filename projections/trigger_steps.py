@@ -64,19 +64,18 @@ class TriggerSteps:
 
     def rows(self, feed: Feed) -> Iterator[Row]:
         """The steps among the decisions."""
-        for told, _, line in feed.decisions():
-            if isinstance(line, TriggerMoved):
-                yield (
-                    line.customer_id,
-                    line.sequence,
-                    told.block,
-                    line.code,
-                    line.key,
-                    line.step,
-                    line.business_date,
-                    line.manager_id,
-                    _FRAMES.compress(to_json(line.published())),
-                )
+        for told, _, line in feed.decisions(TriggerMoved):
+            yield (
+                line.customer_id,
+                line.sequence,
+                told.block,
+                line.code,
+                line.key,
+                line.step,
+                line.business_date,
+                line.manager_id,
+                _FRAMES.compress(to_json(line.published())),
+            )
 
 
 def step_rows(contents: Iterable[tuple[bytes]]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 import json
 
-from events.decisions import IntegrityAlerted, TierChanged
+from msgspec.structs import replace
+
+from events.decisions import IntegrityAlerted, RecordRefused, TierChanged, TierMoved
 from projections.feed import Feed
 from projections.totals import Totals, totals_alerts
 from tests.projections.world import AT, World, close, money, opened, record, rows
@@ -87,8 +89,19 @@ def test_counts_add_up_over_feeds(world: World) -> None:
     assert views.counts()["duplicate"] == {"": 3}
 
 
-def test_a_feed_lists_decisions_with_their_block(world: World) -> None:
-    world.take(b"bad")
-    world.take(opened("C1", "A1", "2026-01-01"), b"bad")
+def test_a_feed_lists_decisions_of_some_kinds_with_their_block_in_log_order(world: World) -> None:
+    world.take(b"bad", opened("C1", "A1", "2026-01-01", 60_000_000))
+    world.take(close("2026-01-30"), b"bad")
+    world.take(close("2026-01-31"), b"bad")
     feed = Feed(world.told, (), world.shard, "s1")
-    assert [(told.block, line) for told, line, _ in feed.decisions()] == [(1, 0), (2, 2)]
+    refused, changed = feed.decisions(RecordRefused), feed.decisions(TierChanged)
+    assert [told.block for told, _, _ in refused] == [1, 2, 3]
+    assert [told.block for told, _, _ in changed] == [3]
+    assert feed.decisions(TierMoved) == feed.decisions() == []
+    both = feed.decisions(TierChanged, TierMoved, RecordRefused)
+    assert sorted(both, key=lambda each: each[1]) == list(both) == [*refused[:2], *changed, refused[2]]
+    lines = dict(pair for told in world.told for pair in told.decisions)
+    assert [lines[line] for _, line, _ in both] == [decision for _, _, decision in both]
+    less = replace(feed, told=world.told[:1])
+    assert less.decisions(RecordRefused) == refused[:1]
+    assert less.decisions(TierChanged) == []
