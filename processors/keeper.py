@@ -36,7 +36,7 @@ WARM_CUSTOMERS = 100_000
 _SHOWN_ASIDE = 50_000
 """Rows of so many customers, half a KB each, are made while batches wait, to be written beside them; of more, a part after
 another, each written before the next is made."""
-_LINES_PER_CUSTOMER = 25
+LINES_PER_CUSTOMER = 25
 _SWEEP_SHARE, _SWEEP_FREELY = 4, 1_000_000
 """Ids are looked through for doubles when they are few or a quarter is new, so that the cost an id stays the same."""
 _LINES_AT_MOST = 5_000_000
@@ -221,7 +221,7 @@ class Keeper:
     @property
     def due(self) -> bool:
         """Whether so much happened that a checkpoint is worth its cost."""
-        wanted = min(max(LINES_BETWEEN, _LINES_PER_CUSTOMER * len(self.shard.customers)), _LINES_AT_MOST)
+        wanted = min(max(LINES_BETWEEN, LINES_PER_CUSTOMER * len(self.shard.customers)), _LINES_AT_MOST)
         return self._lines >= wanted
 
     def show(self) -> None:

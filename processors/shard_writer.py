@@ -86,12 +86,13 @@ class Figures(msgspec.Struct):
     commanded: the last command that was done; positions: taken up to there; held: topics that wait at a close of a day,
     which; unfit: inputs of which the broker does not have what follows, and why; trouble: why nothing is taken, after so many
     failures in a row; shown: the block that the views stood on as the shard was opened, or gone on with; touched: customers of
-    whom the views are behind.
+    whom the views are behind; full: whether they are behind by as much as may be held in memory.
     """
 
     block: int = 0
     shown: int = 0
     touched: int = 0
+    full: bool = False
     committed_at: str = ""
     closed_through: str = ""
     commanded: int = 0
@@ -315,7 +316,7 @@ class ShardWriter:
             figures.closed_through = iso(day) if (day := keeper.shard.closed_through) else ""
         figures.commanded = head.inputs.get(commands_input(self.number), 0)
         figures.positions = {source: head.inputs.get(source, 0) for source in self.inputs}
-        figures.touched = len(keeper.intake.touched)
+        figures.touched, figures.full = len(keeper.intake.touched), keeper.due
         figures.taken, figures.duplicate, figures.refused = counts.taken, counts.duplicate, counts.refused
         for source, read in self._read.items():
             read.taken(figures.positions[source])
@@ -339,10 +340,8 @@ class ShardWriter:
             return lambda: None
         keeper = self._owner.keeper
         with self._whole():
-            if keeper.due:
-                keeper.checkpoint()
             write = keeper.showing()
-        self.figures.touched = len(keeper.intake.touched)
+        self.figures.touched, self.figures.full = len(keeper.intake.touched), keeper.due
         return write
 
     def checkpoint(self) -> None:

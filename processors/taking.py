@@ -281,7 +281,7 @@ class Taking(mode.Service):
                 raise
             self._pace.ends(self.loop.time())
             for slot in slots[: len(done)]:
-                slot.worked_at = self.loop.time()
+                slot.has_worked(self.loop.time())
                 error = done[slot.writer.number]
                 if error is not None:
                     await self._failed(slot, error)
@@ -301,8 +301,9 @@ class Taking(mode.Service):
                 slot.kept_at = slot.shown_at = self.loop.time()
                 slot.shown_block = writer.figures.block
             return True
-        moved = writer.figures.touched
-        if now - slot.shown_at < slot.cost.every_s(moved, len(self._slots), behind=slot.is_behind, quiet=self._quiet):
+        moved, full = writer.figures.touched, writer.figures.full
+        every_s = slot.cost.every_s(moved, len(self._slots), behind=slot.is_behind(now), quiet=self._quiet, full=full)
+        if now - slot.shown_at < every_s:
             return False
         made: list[Callable[[], None]] = []
         began = self.loop.time()
@@ -440,8 +441,8 @@ class Taking(mode.Service):
     @mode.Service.timer(COLLECT_S)
     async def _collect(self) -> None:
         """Look for cycles among what is new since the last time; in a lull behind the views, for which somebody waits."""
-        slots = self._slots.values()
-        busy = any(slot.is_behind or (self._quiet and slot.reading and not slot.is_shown) for slot in slots)
+        slots, now = self._slots.values(), self.loop.time()
+        busy = any(slot.is_behind(now) or (self._quiet and slot.reading and not slot.is_shown) for slot in slots)
         if cycles.are_due(busy=busy):
             async with self._alone:
                 await self._in_thread(cycles.collect)

@@ -15,7 +15,7 @@ from guanxi.settings import Settings
 from guanxi.worker import run_worker
 from infra import kafka_input, postgres_together
 from infra.master_key import MASTER_VARIABLE
-from processors import closing_days
+from processors import closing_days, keeper, slot, taking
 from tests.patience import PATIENCE_S, until
 
 SESSION_S = 6
@@ -27,8 +27,8 @@ _MADE.set_forkserver_preload(["guanxi.worker"])
 class Worker:
     """A worker that runs. said: what it wrote to stderr so far.
 
-    customers_a_step: of a close, which may be cut behind so many, its blocks written one by one; more: what else ``run_worker``
-    takes.
+    customers_a_step: of a close, which may be cut behind so many, its blocks written one by one; lines_held: views are written
+    when they are behind by so many lines and at no other time; more: what else ``run_worker`` takes.
     """
 
     def __init__(self, url: str, kafka: str, data: Path, prefix: str, policy: Path | None, **more: int) -> None:
@@ -90,6 +90,9 @@ def _run(
     if (step := more.pop("customers_a_step", 0)) != 0:
         closing.CUSTOMERS_A_STEP, closing_days.CUT_AFTER_LINES = step, step // 2
         postgres_together.WAITS_S = 0.0  # type: ignore[misc]
+    if (lines := more.pop("lines_held", None)) is not None:
+        keeper.LINES_BETWEEN, keeper.LINES_PER_CUSTOMER = lines, 0  # type: ignore[misc]
+        slot.SHOW_S = slot.SHOW_BEHIND_S = taking.CHECKPOINT_S = 2 * PATIENCE_S  # type: ignore[misc]
     kafka_input.CONNECT_S = PATIENCE_S  # type: ignore[misc]  # a broker that is busy with other tests is not away
     sys.stderr = said.open("a", buffering=1)
     os.dup2(sys.stderr.fileno(), 2)

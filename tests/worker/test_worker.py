@@ -129,6 +129,14 @@ def test_views_come_to_the_end_of_the_log_after_a_start_although_nothing_is_publ
         assert again.stop() == 0
 
 
+def test_views_are_written_when_no_more_may_be_held_in_memory_whatever_that_takes(world: World) -> None:
+    worker = world.worker(lines_held=0)
+    world.publish([opened(f"C{n}", 1) for n in range(9)])
+    world.until()
+    world.until_shown()
+    assert worker.stop() == 0
+
+
 def test_another_writer_takes_the_shard_meanwhile(world: World) -> None:
     worker = world.worker()
     world.publish([opened("C1", 1)])
