@@ -42,6 +42,9 @@ _SLACK_DAYS = 15
 ACT, OUT, PAYROLL, MATURITY, MATURED, CLOSING = 4, 5, 3, 5, 4, 4
 """Places an entry takes in the flat lists of ``Conduct`` and ``More``."""
 
+ACTS_AT_MOST = ACTIVITY_DAYS_AT_MOST * ACT
+"""Places that the signs of life of a customer take behind a close."""
+
 OUTS: tuple[tuple[str, bool], ...] = (
     ("cash", False),
     ("unknown", False),
@@ -71,6 +74,8 @@ ACTIVE: tuple[type[MoneyRecord] | type[AccountOpened], ...] = (
     AccountOpened,
 )
 """Records of the transactions topic that are a sign of life (DOMAIN §5, dormant)."""
+BOOKED: tuple[type[MoneyRecord], ...] = (Withdrawal, TransferOut, PayrollCredited)
+"""Records of one leg of which more than a sign of life is remembered."""
 _ACTIVE_NAMES = frozenset(str(each.__struct_config__.tag) for each in ACTIVE)
 
 
@@ -124,7 +129,7 @@ def drop_activity(conduct: Conduct, day: Day, cause: Cause) -> None:
 def forget_activity(conduct: Conduct, day: Day) -> None:
     """Drop days with a sign of life that nobody asks for. day: the earliest of which somebody may still ask for the last."""
     acts = conduct.acts
-    if len(acts) > ACTIVITY_DAYS_AT_MOST * ACT:
+    if len(acts) > ACTS_AT_MOST:
         del acts[: max(_place(acts, day + 1) - ACTIVITY_DAYS_KEPT * ACT, 0)]
 
 

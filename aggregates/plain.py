@@ -11,7 +11,17 @@ from typing import Any
 from msgspec import UNSET
 
 from aggregates import account as accounts
-from aggregates.conduct import ACT, DRIFTS, TRANSFERRED, WITHDRAWN, add_activity, conduct_of, more_of, note_single
+from aggregates.conduct import (
+    ACT,
+    ACTS_AT_MOST,
+    DRIFTS,
+    TRANSFERRED,
+    WITHDRAWN,
+    add_activity,
+    conduct_of,
+    more_of,
+    note_single,
+)
 from aggregates.dates import PLACES, Day
 from aggregates.shard import Shard
 from aggregates.triggers.memory import CHANGED, DRIFTED, PAID, SPENT
@@ -30,6 +40,8 @@ _KINDS: dict[type[Any], int] = {
 }
 _SIGNS_OF_LIFE = (_OUT, _ACTIVE_CREDIT)
 """Kinds of ``aggregates.conduct.ACTIVE``."""
+_BOOKED = (_OUT, _SALARY)
+"""Kinds of ``aggregates.conduct.BOOKED``."""
 
 
 def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more than what it does
@@ -52,7 +64,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
     first_month, closed_through = shard.first_month, shard.closed_through
     active, floor = shard.active, shard.floor
     date = source = ""
-    mark = CHANGED
+    mark, is_seen = CHANGED, True
     day = month = left = count = net = 0
     is_ahead = is_late = False
     found: tuple[int, Any] | None = None
@@ -83,6 +95,7 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
             is_ahead = day > latest
             is_late = day <= closed_through
             mark = SPENT if day == closed_through + 1 else CHANGED
+            is_seen = mark == CHANGED or bool(shard.judged)
         customer = everyone.get(r.customer_id)
         if customer.__class__ is bytes:
             customer = shard.customers.get(r.customer_id)
@@ -123,9 +136,10 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
                 days.extend((day, delta))
         else:
             accounts.post(account, day, delta, first_month, moves)
-        if not conduct.marks:
-            active[customer.id] = customer  # type: ignore[assignment, union-attr]
-        conduct.marks |= mark
+        if is_seen or kind in _BOOKED or customer.life is not None:  # type: ignore[union-attr]
+            if not conduct.marks:
+                active[customer.id] = customer  # type: ignore[assignment, union-attr]
+            conduct.marks |= mark
         if what is not None:
             conduct.out = out
             if what in DRIFTS and mark == SPENT:
@@ -143,6 +157,9 @@ def take_plain(  # noqa: C901 - one loop, written out: a call in it costs more t
                 acts[1 - ACT] += 1  # type: ignore[operator]
             else:
                 add_activity(conduct, on, source, r.event_id)
+            if len(acts) > ACTS_AT_MOST:
+                active[customer.id] = customer  # type: ignore[assignment, union-attr]
+                conduct.marks |= mark
         if is_late:
             more_of(conduct).late += (source, r.event_id)
         if other is not UNSET or r.memo is not UNSET:

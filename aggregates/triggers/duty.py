@@ -43,10 +43,10 @@ class Asked(NamedTuple):
 class Duty:
     """A part of the state of a shard.
 
-    triggers: codes that are active; active: customers with a record or a tier decision since the last close, None in place of
-    one made cold since; days_due: days on whose close customers are looked at (``aggregates.triggers.sifting``); everyone:
-    whether the next close looks at all; noted: before the first close what may raise a trigger at once, by customer and what
-    it is.
+    triggers: codes that are active; active: customers with a record or a tier decision since the last close that the next one
+    has something to do with, None in place of one made cold since; days_due: days on whose close customers are looked at
+    (``aggregates.triggers.sifting``); everyone: whether the next close looks at all; noted: before the first close what may
+    raise a trigger at once, by customer and what it is.
     """
 
     def __init__(self, policies: Policies) -> None:

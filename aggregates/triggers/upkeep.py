@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from aggregates.conduct import (
-    ACT,
-    ACTIVITY_DAYS_AT_MOST,
+    ACTS_AT_MOST,
+    BOOKED,
     conduct_of,
     forget_activity,
     forget_more,
@@ -40,9 +40,6 @@ from events.transactions import (
 
 if TYPE_CHECKING:
     from aggregates.shard import Shard
-
-
-_ACTS_AT_MOST = ACTIVITY_DAYS_AT_MOST * ACT
 
 
 def touch(shard: "Shard", customer: Customer) -> Conduct:
@@ -91,6 +88,14 @@ def then_took(evolve: Callable[["Shard", Any], None]) -> Callable[["Shard", Any]
 
 def took_money(shard: "Shard", customer: Customer, conduct: Conduct, record: MoneyRecord, day: Day) -> None:
     """A record of one leg was evolved. day: its value date."""
+    if (
+        not shard.judged  # what turns rules on before the close has it look at everybody
+        and day == shard.closed_through + 1
+        and record.__class__ not in BOOKED
+        and customer.life is None
+        and len(conduct.acts) <= ACTS_AT_MOST
+    ):
+        return  # the next close asks nothing of this, and has nothing to forget
     if not conduct.marks:
         shard.active[customer.id] = customer
     if day != shard.closed_through + 1:
@@ -162,7 +167,7 @@ def close(shard: "Shard", day: Day) -> None:
         if judged:
             if conduct.more is not None:
                 conduct.more.late.clear()
-        elif conduct.more is not None or len(conduct.acts) > _ACTS_AT_MOST:
+        elif conduct.more is not None or len(conduct.acts) > ACTS_AT_MOST:
             _forget_old(shard, conduct, day, day + 1)
         conduct.marks = 0
     for customer_id in found.early:
@@ -189,7 +194,7 @@ def _forget_day(shard: "Shard", customer: Customer, conduct: Conduct, day: Day) 
         conduct.out = 0
     else:
         _forget_outs(shard, conduct, day, day + 1)
-    if len(conduct.acts) > _ACTS_AT_MOST:
+    if len(conduct.acts) > ACTS_AT_MOST:
         forget_activity(conduct, life.open[0].on if life is not None and life.open else day)
 
 

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from aggregates.dates import day_of
+from aggregates.dates import day_of, iso
 from aggregates.plain import take_plain
 from aggregates.policy import Policies, Policy
 from aggregates.records import take
@@ -13,9 +13,11 @@ from aggregates.triggers import catalog
 from events import codec
 from events.decisions import TriggersActivated
 from events.fields import CounterpartyKind, Record
-from tests.dsl.bank import freeze, given, state_of
+from tests.dsl.bank import Bank, freeze, state_of
 from tests.dsl.records import closed, closed_through, deposit, money, opened, record, withdrawal
 
+MUCH_TO_TELL = day_of("2026-01-31")
+"""Before it one customer had a sign of life on as many days as are kept."""
 MANY = [
     deposit("C1", "A1", "100.00", on="2026-02-03", id="p1"),
     withdrawal("C1", "A1", "30.00", on="2026-02-03", id="p2"),
@@ -42,7 +44,18 @@ MANY = [
     money("fee_charged", "C2", "B1", "0.02", on="2026-02-04", id="p16"),
     money("transfer_in", "C1", "A2", "0.03", on="2026-02-04", id="p17"),
     money("transfer_out", "C1", "A2", "0.04", on="2026-02-04", id="p18"),
+    money("transfer_in", "C6", "G1", "1.00", on="2026-02-04", id="p19"),
+    money("transfer_in", "C7", "H1", "1.00", on="2026-02-04", id="p20"),
+    deposit("C7", "H1", "1.00", on="2026-02-04", id="p21"),
+    deposit("C8", "I1", "1.00", on="2026-02-04", id="p22"),
+    money("fee_charged", "C9", "J1", "1.00", on="2026-02-04", id="p23"),
 ]
+OFF = Policy(
+    version="off",
+    valid_from=day_of("2026-02-01"),
+    triggers={rule.code: {"enabled": False} for rule in catalog.RULES},
+)
+ALL = TriggersActivated(codes=tuple(rule.code for rule in catalog.RULES))
 NOT_PLAIN = {
     "another type": closed("C1", "A1", on="2026-02-03"),
     "another currency": deposit("C1", "A1", "1.00", on="2026-02-03", currency="USD"),
@@ -70,14 +83,21 @@ NOT_PLAIN = {
 }
 
 
-def shard(through: str = "2026-01-31") -> Shard:
-    """through: all is closed up to this day."""
-    bank = given(
+def shard(through: str = "2026-01-31", *later: Policy) -> Shard:
+    """through: all is closed up to this day; later: policies besides the built-in one."""
+    bank = Bank(Policy(), *later)
+    bank.evolve(ALL)
+    bank.given(
         opened("C1", "A1", on="2026-01-01"),
         opened("C1", "A2", on="2026-01-01", balance="10.00"),
         opened("C2", "B1", on="2026-01-01", category="fund"),
         opened("C2", "B3", on="2026-01-01"),
         closed("C2", "B3", on="2026-01-02"),
+        opened("C6", "G1", on="2026-01-01", balance="90000.00"),
+        *(opened(f"C{n}", f"{name}1", on="2025-12-01") for n, name in ((7, "H"), (8, "I"), (9, "J"))),
+        *(deposit("C7", "H1", "1.00", on=iso(day)) for day in range(MUCH_TO_TELL - 39, MUCH_TO_TELL)),
+        closed_through("2026-01-30"),
+        withdrawal("C6", "G1", "80000.00", on="2026-01-31"),
         closed_through("2026-01-31"),
         opened("C2", "B2", on="2026-02-05"),
         opened("C4", "E1", on="2026-01-01", balance="300000.00"),
@@ -86,8 +106,7 @@ def shard(through: str = "2026-01-31") -> Shard:
     )
     for each in MANY:
         codec.check(each)  # as on the way in: dates and sources are known then
-    rebuilt = Shard(Policies([Policy()]))
-    rebuilt.evolve(TriggersActivated(codes=tuple(rule.code for rule in catalog.RULES)))
+    rebuilt = Shard(Policies([Policy(), *later]))
     for line in bank.lines:
         rebuilt.evolve(line)
     return rebuilt
@@ -107,16 +126,32 @@ def taken(of: Shard, *records: Record, latest: str = "2026-02-04", odd: tuple[in
     return found[0]
 
 
+@pytest.mark.parametrize("later", [(), (OFF,)], ids=["rules", "none"])
 @pytest.mark.parametrize("through", ["2026-01-31", "2026-02-03"])
 @pytest.mark.parametrize("cold", [False, True])
-def test_many_at_a_time_are_as_one_by_one(cold: bool, through: str) -> None:
-    together, apart = shard(through), shard(through)
+def test_many_at_a_time_are_as_one_by_one(cold: bool, through: str, later: tuple[Policy, ...]) -> None:
+    together, apart = shard(through, *later), shard(through, *later)
     if cold:
         freeze(together)
     assert taken(together, *MANY) is None
     assert [list(take(apart, each)) for each in MANY] == [[]] * len(MANY)  # type: ignore[arg-type]
     assert state_of(together) == state_of(apart)
     assert together.take_moves() == apart.take_moves()
+
+
+def test_without_rules_a_close_sees_nobody_of_whom_nothing_is_to_be_forgotten_or_to_end() -> None:
+    found = shard("2026-02-03", OFF)
+    assert not found.active
+    assert taken(found, *(each for each in MANY if getattr(each, "value_date", "") == "2026-02-04")) is None
+    assert set(found.active) == {
+        "C1",
+        "C2",
+        "C3",
+        "C6",
+        "C7",
+    }  # money out, salaries, an opening, a trigger, long a life
+    assert taken(found, deposit("C9", "J1", "1.00", on="2026-02-03", id="late")) is None
+    assert "C9" in found.active
 
 
 @pytest.mark.parametrize("why", NOT_PLAIN)
