@@ -60,8 +60,13 @@ def view_room(schema: str, _shards: int, projections: Sequence[Projection] = PRO
     for projection in projections:
         table = projection.table
         yield SQL("ALTER TABLE {} SET (fillfactor = {})").format(
-            Identifier(schema, table_name(table.name)), Literal(100 if _PLACES.intersection(table.key) else 50)
+            Identifier(schema, table_name(table.name)), Literal(100 if is_put_once(table) else 50)
         )
+
+
+def is_put_once(table: Table) -> bool:
+    """Whether its rows are of one place in the log each: none is put again."""
+    return bool(_PLACES.intersection(table.key))
 
 
 def view_grants(schema: str, role: str, projections: Sequence[Projection] = PROJECTIONS) -> Iterator[Composed]:

@@ -22,7 +22,7 @@ from aggregates.customer import Customer
 from aggregates.shard import Shard
 from infra.postgres_arrays import blobs, numbers, texts
 from infra.postgres_session import Session
-from infra.postgres_view_tables import POSITIONS, SHARD, definition, kept_text, table_name
+from infra.postgres_view_tables import POSITIONS, SHARD, definition, is_put_once, kept_text, table_name
 from infra.telling import untold
 from processors.ports import LogDamaged, LogUnusable, ViewsUnusable
 from processors.tail import Told
@@ -44,6 +44,13 @@ class Working(NamedTuple):
 
     connection: Connection[DictRow]
     pipeline: Pipeline
+
+
+class _Put(NamedTuple):
+    """Statements that put rows of a table. first: where no row can be there before; again: else."""
+
+    first: str
+    again: str
 
 
 class _Rows(NamedTuple):
@@ -92,7 +99,7 @@ class PostgresViews:
     def __init__(self, session: Session, shard_number: int, *, projections: Sequence[Projection] = PROJECTIONS) -> None:
         self._session, self._number, self._projections = session, shard_number, projections
         self.path = f"{session.address.shown}, views of shard {shard_number}"
-        self._puts = [(p, _put(p.table, self._place(p.table.name), shard_number)) for p in projections]
+        self._puts = [(p, _puts(p.table, self._place(p.table.name), shard_number)) for p in projections]
         self._look, self._lock, self._move = _positions(self._place(POSITIONS))
         self._definitions = definitions_of(projections)
         self._working: Working | None = None
@@ -149,7 +156,8 @@ class PostgresViews:
         if due.customers is shard.customers:  # too many to hold all their rows
             self.put(feed, through)
             return _nothing
-        rows, odd = self._rows_of(msgspec.structs.replace(due, customers=sorted(due.customers, key=_id_of)))
+        feed = msgspec.structs.replace(due, customers=sorted(due.customers, key=_id_of))
+        rows, odd = self._rows_of(feed, first=not known.block)
         after = Position(through, self._definitions, odd or known.odd_text, basis_of(shard, shard_id, through))
 
         def write() -> None:
@@ -174,10 +182,11 @@ class PostgresViews:
             due = untold(feed, through, known.basis, self.path, _DO)
             if due is None:
                 return
-            odd = self._put_rows(connection, msgspec.structs.replace(due, customers=())) or known.odd_text
+            first = not known.block
+            odd = self._put_rows(connection, msgspec.structs.replace(due, customers=()), first=first) or known.odd_text
             several = iter(due.customers)
             while step := sorted(islice(several, _CUSTOMERS_A_STEP), key=_id_of):
-                odd |= self._put_rows(connection, msgspec.structs.replace(due, told=(), customers=step))
+                odd |= self._put_rows(connection, msgspec.structs.replace(due, told=(), customers=step), first=first)
                 if len(step) == _CUSTOMERS_A_STEP:
                     pipeline.sync()  # what is under way takes memory
             basis = basis_of(feed.shard, feed.shard_id, through)
@@ -185,24 +194,24 @@ class PostgresViews:
             self._stand(connection, after)
         self._position = after
 
-    def _put_rows(self, connection: Connection[DictRow], feed: Feed) -> bool:
+    def _put_rows(self, connection: Connection[DictRow], feed: Feed, *, first: bool) -> bool:
         """Put the rows of every projection -> whether any text had to be kept otherwise."""
-        rows, odd = self._rows_of(feed)
+        rows, odd = self._rows_of(feed, first=first)
         _write(connection, rows)
         return odd
 
-    def _rows_of(self, feed: Feed) -> tuple[list[_Rows], bool]:
-        """Of every projection that has rows; whether any text had to be kept otherwise."""
+    def _rows_of(self, feed: Feed, *, first: bool) -> tuple[list[_Rows], bool]:
+        """Of every projection that has rows; whether any text had to be kept otherwise. first: there are none yet."""
         several: list[list[Row]] = [[] for _ in self._puts]
         for part in _in_steps(feed):
             for (projection, _), rows in zip(self._puts, several, strict=True):
                 rows += projection.rows(part)
         found, odd = [], False
-        for (projection, statement), rows in zip(self._puts, several, strict=True):
+        for (projection, put), rows in zip(self._puts, several, strict=True):
             if rows:
                 columns, changed = _columns_of(projection.table, rows)
                 odd |= changed
-                found.append(_Rows(statement, projection.table, columns))
+                found.append(_Rows(put.first if first else put.again, projection.table, columns))
         return found, odd
 
     def _stand(self, connection: Connection[DictRow], position: Position) -> None:
@@ -281,11 +290,12 @@ def _write(connection: Connection[DictRow], several: Iterable[_Rows]) -> None:
 
 def _columns_of(table: Table, rows: list[Row]) -> tuple[list[list[Any]], bool]:
     """Rows as columns, the last of each key alone, in its order; whether a text had to be kept otherwise."""
-    if not table.adds:
-        rows = list({row[: len(table.key)]: row for row in rows}.values())
+    given = list(map(list, zip(*rows, strict=True)))
+    if not table.adds and len(set(zip(*given[: len(table.key)], strict=True))) < len(rows):
+        given = list(map(list, zip(*{row[: len(table.key)]: row for row in rows}.values(), strict=True)))
     odd = False
     columns: list[list[Any]] = []
-    for (_, kind), values in zip(table.columns, map(list, zip(*rows, strict=True)), strict=True):
+    for (_, kind), values in zip(table.columns, given, strict=True):
         if kind == "ANY":
             values = [None if value is None else str(value) for value in values]
         elif kind == "TEXT":
@@ -303,8 +313,8 @@ def _positions(where: Composable) -> tuple[str, str, str]:
     return look, f"{look} FOR UPDATE", move.format(where).as_string()
 
 
-def _put(table: Table, where: Composable, shard_number: int) -> str:
-    """A statement that puts rows given as columns."""
+def _puts(table: Table, where: Composable, shard_number: int) -> _Put:
+    """Statements that put rows given as columns."""
     names = SQL(", ").join(map(Identifier, table.names))
     arrays = SQL(", ").join(SQL(f"%b::{_ARRAYS[kind]}") for _, kind in table.columns)
     given = SQL(", ").join(
@@ -316,23 +326,15 @@ def _put(table: Table, where: Composable, shard_number: int) -> str:
         for name in table.names
         if name not in table.key
     ]
-    return (
-        SQL(
-            "INSERT INTO {where} AS kept ({shard}, {names}) SELECT {number}, {given} FROM unnest({arrays}) AS u ({names}) "
-            "ON CONFLICT ({key}) DO UPDATE SET {sets}"
-        )
-        .format(
-            where=where,
-            shard=Identifier(SHARD),
-            names=names,
-            number=Literal(shard_number),
-            given=given,
-            arrays=arrays,
-            key=key,
-            sets=SQL(", ").join(sets),
-        )
-        .as_string()
+    first = SQL(
+        "INSERT INTO {where} AS kept ({shard}, {names}) SELECT {number}, {given} FROM unnest({arrays}) AS u ({names})"
+    ).format(
+        where=where, shard=Identifier(SHARD), names=names, number=Literal(shard_number), given=given, arrays=arrays
+    )  # fmt: skip
+    again = SQL("{first} ON CONFLICT ({key}) DO UPDATE SET {sets}").format(
+        first=first, key=key, sets=SQL(", ").join(sets)
     )
+    return _Put(first.as_string(), (first if is_put_once(table) else again).as_string())
 
 
 def _nothing() -> None:
