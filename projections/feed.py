@@ -103,14 +103,14 @@ class Feed(msgspec.Struct):
     shard_id: str
     _sorted: tuple[Sequence[Told], dict[type[Any], list[tuple[Told, int, Any]]]] | None = None
 
-    def decisions(self, *kinds: type[Kind]) -> Sequence[tuple[Told, int, Kind]]:
+    def decisions(self, kind: type[Kind], *more: type[Kind]) -> Sequence[tuple[Told, int, Kind]]:
         """(block, line of the log, decision) of all blocks, of these kinds, in log order."""
         if self._sorted is None or self._sorted[0] is not self.told:  # once for all who ask
             self._sorted = self.told, {}
             for told in self.told:
                 for line, decision in told.decisions:
                     self._sorted[1].setdefault(decision.__class__, []).append((told, line, decision))
-        found = [several for kind in kinds if (several := self._sorted[1].get(kind))]
+        found = [several for each in (kind, *more) if (several := self._sorted[1].get(each))]
         return found[0] if len(found) == 1 else sorted(chain(*found), key=_LINE)
 
 

@@ -115,7 +115,7 @@ def small_steps() -> None:
     closing_days.CUT_AFTER_LINES = 10
     closing.CUSTOMERS_A_STEP = 3
     keeper.LINES_BETWEEN = 200
-    keeper._LINES_PER_CUSTOMER = 0
+    keeper.LINES_PER_CUSTOMER = 0
     history.PACKED_LINES = 100
     history.RUN_LINES = 150
     bank_file.IdIndex = partial(IdIndex, recent_ids=60)  # type: ignore[misc,assignment]

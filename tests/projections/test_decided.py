@@ -97,7 +97,7 @@ def test_a_feed_lists_decisions_of_some_kinds_with_their_block_in_log_order(worl
     refused, changed = feed.decisions(RecordRefused), feed.decisions(TierChanged)
     assert [told.block for told, _, _ in refused] == [1, 2, 3]
     assert [told.block for told, _, _ in changed] == [3]
-    assert feed.decisions(TierMoved) == feed.decisions() == []
+    assert feed.decisions(TierMoved) == []
     both = feed.decisions(TierChanged, TierMoved, RecordRefused)
     assert sorted(both, key=lambda each: each[1]) == list(both) == [*refused[:2], *changed, refused[2]]
     lines = dict(pair for told in world.told for pair in told.decisions)

@@ -102,7 +102,7 @@ def _small_steps(plan: Plan) -> Iterator[None]:
         (closing_days, "CUT_AFTER_LINES", plan.cut_after_lines),
         (closing_of_days, "CUSTOMERS_A_STEP", plan.customers_a_step),
         (keeper, "LINES_BETWEEN", plan.lines_between),
-        (keeper, "_LINES_PER_CUSTOMER", 0),
+        (keeper, "LINES_PER_CUSTOMER", 0),
         (history, "PACKED_BLOCKS", plan.packed_blocks),
         (history, "RUN_LINES", plan.run_lines),
         (history_pages, "PAGE_BYTES", plan.page_bytes),

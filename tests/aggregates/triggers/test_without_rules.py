@@ -116,7 +116,8 @@ def test_what_was_planned_while_rules_were_on_comes_to_nothing() -> None:
     planned = conduct_of(bank.customer()).dues[0::2]
     assert planned
     for day in range(day_of("2026-02-01"), planned[-1] + 1):
-        bank.when(deposit("C1", "A1", "1.00", on=iso(day)), closed_through(iso(day)))
+        moved = deposit("C1", "A1", "1.00", on=iso(day)), withdrawal("C1", "A1", "1.00", on=iso(day))
+        bank.when(*moved, closed_through(iso(day)))
         assert steps(bank, "maturity_upcoming") == steps(bank, "maturity_unrenewed") == []
     assert not bank.shard.days_due
     assert not conduct_of(bank.customer()).dues
