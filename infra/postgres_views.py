@@ -157,7 +157,7 @@ class PostgresViews:
             self.put(feed, through)
             return _nothing
         feed = msgspec.structs.replace(due, customers=sorted(due.customers, key=_id_of))
-        rows, odd = self._rows_of(feed, first=not known.block)
+        rows, odd = self._rows_of(feed)
         after = Position(through, self._definitions, odd or known.odd_text, basis_of(shard, shard_id, through))
 
         def write() -> None:
@@ -182,11 +182,10 @@ class PostgresViews:
             due = untold(feed, through, known.basis, self.path, _DO)
             if due is None:
                 return
-            first = not known.block
-            odd = self._put_rows(connection, msgspec.structs.replace(due, customers=()), first=first) or known.odd_text
+            odd = self._put_rows(connection, msgspec.structs.replace(due, customers=())) or known.odd_text
             several = iter(due.customers)
             while step := sorted(islice(several, _CUSTOMERS_A_STEP), key=_id_of):
-                odd |= self._put_rows(connection, msgspec.structs.replace(due, told=(), customers=step), first=first)
+                odd |= self._put_rows(connection, msgspec.structs.replace(due, told=(), customers=step))
                 if len(step) == _CUSTOMERS_A_STEP:
                     pipeline.sync()  # what is under way takes memory
             basis = basis_of(feed.shard, feed.shard_id, through)
@@ -194,14 +193,14 @@ class PostgresViews:
             self._stand(connection, after)
         self._position = after
 
-    def _put_rows(self, connection: Connection[DictRow], feed: Feed, *, first: bool) -> bool:
+    def _put_rows(self, connection: Connection[DictRow], feed: Feed) -> bool:
         """Put the rows of every projection -> whether any text had to be kept otherwise."""
-        rows, odd = self._rows_of(feed, first=first)
+        rows, odd = self._rows_of(feed)
         _write(connection, rows)
         return odd
 
-    def _rows_of(self, feed: Feed, *, first: bool) -> tuple[list[_Rows], bool]:
-        """Of every projection that has rows; whether any text had to be kept otherwise. first: there are none yet."""
+    def _rows_of(self, feed: Feed) -> tuple[list[_Rows], bool]:
+        """Of every projection that has rows; whether any text had to be kept otherwise."""
         several: list[list[Row]] = [[] for _ in self._puts]
         for part in _in_steps(feed):
             for (projection, _), rows in zip(self._puts, several, strict=True):
@@ -211,7 +210,8 @@ class PostgresViews:
             if rows:
                 columns, changed = _columns_of(projection.table, rows)
                 odd |= changed
-                found.append(_Rows(put.first if first else put.again, projection.table, columns))
+                statement = put.again if self._position.block else put.first
+                found.append(_Rows(statement, projection.table, columns))
         return found, odd
 
     def _stand(self, connection: Connection[DictRow], position: Position) -> None:
@@ -326,14 +326,10 @@ def _puts(table: Table, where: Composable, shard_number: int) -> _Put:
         for name in table.names
         if name not in table.key
     ]
-    first = SQL(
-        "INSERT INTO {where} AS kept ({shard}, {names}) SELECT {number}, {given} FROM unnest({arrays}) AS u ({names})"
-    ).format(
-        where=where, shard=Identifier(SHARD), names=names, number=Literal(shard_number), given=given, arrays=arrays
-    )  # fmt: skip
-    again = SQL("{first} ON CONFLICT ({key}) DO UPDATE SET {sets}").format(
-        first=first, key=key, sets=SQL(", ").join(sets)
+    first = SQL("INSERT INTO {} AS kept ({}, {}) SELECT {}, {} FROM unnest({}) AS u ({})").format(
+        where, Identifier(SHARD), names, Literal(shard_number), given, arrays, names
     )
+    again = SQL("{} ON CONFLICT ({}) DO UPDATE SET {}").format(first, key, SQL(", ").join(sets))
     return _Put(first.as_string(), (first if is_put_once(table) else again).as_string())
 
 

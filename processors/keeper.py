@@ -220,7 +220,7 @@ class Keeper:
 
     @property
     def due(self) -> bool:
-        """Whether so much happened that a checkpoint is worth its cost."""
+        """Whether so much happened that a checkpoint is worth its cost, and no more should wait in memory to be shown."""
         wanted = min(max(LINES_BETWEEN, LINES_PER_CUSTOMER * len(self.shard.customers)), _LINES_AT_MOST)
         return self._lines >= wanted
 

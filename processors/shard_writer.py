@@ -341,8 +341,8 @@ class ShardWriter:
         keeper = self._owner.keeper
         with self._whole():
             write = keeper.showing()
-        self.figures.touched, self.figures.full = len(keeper.intake.touched), keeper.due
-        return write
+            self._note(keeper)
+            return write
 
     def checkpoint(self) -> None:
         """Write all that is derived, so that the next start is quick. Raises as ``work`` does."""
